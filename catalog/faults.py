@@ -1,0 +1,289 @@
+"""What may be wrong with a responsibility list: each kind of fault with its severity, its meaning and its mend.
+
+Finding faults is `catalog.cells`, `catalog.build` and `catalog.validate`; this module only names them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Severity = Literal["error", "warning"]
+
+# code: (severity, English, Chinese). Parameters: value, column (heading or attribute), allowed, first (the place of
+# the other party to a clash), and what else a sentence names.
+FAULTS: Final[dict[str, tuple[Severity, str, str]]] = {
+    # The shape of the file.
+    "missing_sheet": (
+        "error",
+        "the sheet `{value}` is missing; add it, with its headings",
+        "缺少工作表 `{value}`，请补充该表及其表头",
+    ),
+    "unknown_sheet": (
+        "warning",
+        "the sheet `{value}` is no part of a list and was not read; rename it to one of {allowed} if it should be",
+        "工作表 `{value}` 不属于清单，未读取；如应导入，请改名为：{allowed}",
+    ),
+    "missing_headings": (
+        "error",
+        "no heading row found in the first {rows} rows; put one with {allowed}",
+        "前 {rows} 行未找到表头，请设置表头：{allowed}",
+    ),
+    "missing_column": ("error", "the column `{column}` is missing; add it", "缺少 `{column}` 列，请补充"),
+    "unknown_column": (
+        "error",
+        "`{value}` is no column of this table; rename it to one of {allowed}, or delete it",
+        "`{value}` 不是本表的列，请改为下列之一或删除：{allowed}",
+    ),
+    "duplicate_column": (
+        "error",
+        "the column `{value}` stands twice (first at {first}); delete one",
+        "`{value}` 列重复（首次出现于 {first}），请删除其一",
+    ),
+    "outside_table": (
+        "error",
+        "`{value}` stands under no heading; give its column a heading, or delete it",
+        "`{value}` 所在列没有表头，请补充表头或删除",
+    ),
+    "formula_error": (
+        "error",
+        "the formula in this cell ends in an error; replace it with its value",
+        "单元格公式结果为错误值，请改为具体内容",
+    ),
+    "unknown_attribute": (
+        "error",
+        "`{value}` is no attribute here; rename it to one of {allowed}, or delete it",
+        "`{value}` 不是此处的属性，请改为下列之一或删除：{allowed}",
+    ),
+    "duplicate_attribute": (
+        "error",
+        "`{value}` stands twice (first at {first}); delete one",
+        "`{value}` 重复（首次出现于 {first}），请删除其一",
+    ),
+    "tag_not_allowed": (
+        "error",
+        "the YAML tag `{value}` is not allowed; delete it and write plain text",
+        "不允许使用 YAML 标签 `{value}`，请删除并写为普通文本",
+    ),
+    "wrong_shape": (
+        "error",
+        "`{column}` must be {expected}; mind the indentation",
+        "`{column}` 应为{expected_zh}，请检查缩进",
+    ),
+    # Single values.
+    "missing_value": ("error", "`{column}` is empty; fill it in", "`{column}` 为空，请填写"),
+    "unknown_value": (
+        "error",
+        "`{value}` is not allowed as `{column}`; write one of {allowed}",
+        "`{column}` 不允许填 `{value}`，请填写下列之一：{allowed}",
+    ),
+    "bad_code": (
+        "error",
+        "`{value}` is no code; write 1 to 64 of letters, digits, `.`, `_`, `-`, `/`, beginning with a letter or digit",
+        "`{value}` 不是有效代码，应为 1 至 64 位字母、数字或 `.`、`_`、`-`、`/`，以字母或数字开头",
+    ),
+    "bad_field_name": (
+        "error",
+        "`{value}` is no field name; write letters, digits and `_`, beginning with a letter",
+        "`{value}` 不是有效字段名，应由文字、数字和 `_` 组成，并以文字开头",
+    ),
+    "bad_number": (
+        "error",
+        "`{value}` is not allowed as `{column}`; write {allowed}",
+        "`{column}` 不允许填 `{value}`，应为{allowed_zh}",
+    ),
+    "bad_boolean": (
+        "error",
+        "`{value}` is neither yes nor no; write 是/否 or true/false",
+        "`{value}` 不是“是”或“否”，请填写“是”或“否”",
+    ),
+    "bad_date": (
+        "error",
+        "`{value}` is no date; write it like 2020-06-30",
+        "`{value}` 不是有效日期，请按 2020-06-30 的格式填写",
+    ),
+    "bad_type": (
+        "error",
+        "`{value}` is no type; write one of {allowed} (in YAML within braces: in quotes)",
+        "`{value}` 不是有效数据类型，请填写下列之一：{allowed}（YAML 花括号内须加引号）",
+    ),
+    "bad_uscc": (
+        "error",
+        "`{value}` is {problem}; take the code from the certificate",
+        "`{value}`：{problem_zh}，请按证书核对",
+    ),
+    "bad_pattern": (
+        "error",
+        "`{value}` is no regular expression ({problem}); mend it",
+        "`{value}` 不是有效的正则表达式（{problem}），请改正",
+    ),
+    "bad_options": (
+        "error",
+        "`{value}` is no set of reading options; write name=value;name=value, or a JSON object of texts",
+        "`{value}` 不是有效的读取选项，请写为 名称=值;名称=值，或值均为文本的 JSON 对象",
+    ),
+    "long_number": (
+        "error",
+        "`{value}` is a number in which Excel kept 15 digits only; format the cell as text and type the value again",
+        "`{value}` 为数值单元格，Excel 仅保留 15 位有效数字，请将单元格设为文本格式后重新填写",
+    ),
+    "cell_is_date": (
+        "error",
+        "Excel turned this cell into the date `{value}`; format the cell as text and type the value again",
+        "Excel 已将该单元格转为日期 `{value}`，请将单元格设为文本格式后重新填写",
+    ),
+    "control_character": (
+        "error",
+        "`{column}` holds an invisible control character (U+{value}); type the text again",
+        "`{column}` 含有不可见的控制字符（U+{value}），请重新填写",
+    ),
+    "too_long": (
+        "error",
+        "`{column}` has {value} characters, {allowed} are the most; shorten it",
+        "`{column}` 共 {value} 个字符，最多 {allowed} 个，请缩短",
+    ),
+    # References.
+    "unknown_department": (
+        "error",
+        "`{value}` is no department of this list; add it to the departments, or write one of its codes",
+        "部门表中没有 `{value}`，请在部门表中补充，或填写已有的部门代码",
+    ),
+    "unknown_resource": (
+        "error",
+        "`{value}` is no resource of this list; add it to the resources, or correct the code",
+        "资源表中没有 `{value}`，请在资源表中补充，或更正代码",
+    ),
+    "unknown_matter": (
+        "error",
+        "`{value}` is no matter of this list; add it to the matters, or correct the code",
+        "事项表中没有 `{value}`，请在事项表中补充，或更正代码",
+    ),
+    "ambiguous_department": (
+        "error",
+        "more than one department is called `{value}`; write the department's code",
+        "有多个部门名为 `{value}`，请填写部门代码",
+    ),
+    "duplicate_code": (
+        "error",
+        "the code `{value}` was given before, at {first}; give each its own",
+        "代码 `{value}` 与 {first} 重复，请分别赋码",
+    ),
+    "cyclic_parent": (
+        "error",
+        "`{value}` stands above itself ({chain}); correct the parent",
+        "`{value}` 的上级形成循环（{chain}），请更正上级部门",
+    ),
+    # Rules over a resource and its fields.
+    "no_fields": (
+        "error",
+        "the resource `{value}` has no information item; describe its fields",
+        "信息资源 `{value}` 没有信息项，请补充",
+    ),
+    "no_key": (
+        "error",
+        "the resource `{value}` has no key field; mark the fields that identify a record",
+        "信息资源 `{value}` 没有主键，请标明唯一标识一条记录的字段",
+    ),
+    "duplicate_field": (
+        "error",
+        "the field `{value}` was named before, at {first} (capitals make no difference); rename one",
+        "字段 `{value}` 与 {first} 重名（不区分大小写），请改名",
+    ),
+    "alias_clash": (
+        "error",
+        "`{value}` already means another field, at {first}; delete the alias from one",
+        "`{value}` 已指向 {first} 的字段，请删除其中一个别名",
+    ),
+    "check_needs_string": (
+        "error",
+        "a check-digit rule needs a text, but the type is `{value}`; make it string(18)",
+        "校验码规则只适用于字符型，现为 `{value}`，请改为 string(18)",
+    ),
+    "not_shared_without_ground": (
+        "error",
+        "not shared (不予共享), but no ground is given; cite the law, regulation or State Council document",
+        "共享类型为不予共享，但未列明依据，请注明法律、行政法规或国务院规定",
+    ),
+    "condition_missing": (
+        "warning",
+        "conditionally shared (有条件共享), but no condition is given; state it",
+        "共享类型为有条件共享，但未填写共享条件，请补充",
+    ),
+    "not_a_field": (
+        "error",
+        "`{column}` names `{value}`, which is no field of the resource; write one of {allowed}",
+        "`{column}` 填写的 `{value}` 不是本资源的字段，请填写下列之一：{allowed}",
+    ),
+    "merge_without_cursor": (
+        "error",
+        "the disposition is merge (增量合并), but there is no cursor field; name the field that grows with each change",
+        "入库方式为增量合并，但未填写增量字段，请填写随每次变更递增的字段",
+    ),
+    "deleted_value_missing": (
+        "error",
+        "a deletion field is named, but not the value that marks a deleted record; fill in `{column}`",
+        "已填写删除标志字段，但未填写表示已删除的值，请填写 `{column}`",
+    ),
+    "method_format_mismatch": (
+        "error",
+        "the sharing method {value} does not fit the resource format {format}; write one of {allowed}",
+        "共享方式 {value} 与信息资源格式 {format} 不符，请填写下列之一：{allowed}",
+    ),
+    "system_as_name": (
+        "error",
+        "`{value}` is the name of a system, not of what it holds; name the information itself",
+        "`{value}` 是系统名称而非信息资源名称，请按信息内容命名",
+    ),
+    "similar_names": (
+        "warning",
+        "`{value}` differs from `{other}` at {first} by punctuation or space at most; keep one, or tell them apart",
+        "`{value}` 与 {first} 的 `{other}` 仅标点或空格不同或完全相同，请合并或区分",
+    ),
+    # Rules over the lines.
+    "provider_mismatch": (
+        "warning",
+        "the line's provider is `{value}`, the resource's is `{other}`; correct one",
+        "责任行的提供方为 `{value}`，而资源的提供方为 `{other}`，请更正其一",
+    ),
+    "not_shared_on_list": (
+        "warning",
+        "the resource `{value}` is not shared (不予共享), so this line allows nothing; delete it or correct the type",
+        "信息资源 `{value}` 为不予共享，本行不产生任何授权，请删除本行或更正共享类型",
+    ),
+    "duplicate_line": (
+        "warning",
+        "this line says the same as {first}; delete one",
+        "本行与 {first} 内容相同，请删除其一",
+    ),
+}
+
+# Long values are cut in messages; what matters is to find the cell.
+_SHOWN_CHARS: Final = 60
+
+
+def shown(value: str) -> str:
+    """*value* on one line and no longer than is useful in a message."""
+    line = " ".join(value.split())
+    return line if len(line) <= _SHOWN_CHARS else line[: _SHOWN_CHARS - 1] + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault: where (``sheet!cell`` or ``file:line``), which, and the words its sentence needs."""
+
+    where: str
+    code: str
+    params: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def severity(self) -> Severity:
+        """``error`` stops loading, ``warning`` does not."""
+        return FAULTS[self.code][0]
+
+    def text(self, lang: str) -> str:
+        """What is wrong and the mend, in Chinese for ``zh`` and in English for anything else."""
+        severity, en, zh = FAULTS[self.code]
+        params = dict(self.params)
+        if lang == "zh":
+            return ("（提示）" if severity == "warning" else "") + zh.format(**params)
+        return ("(warning) " if severity == "warning" else "") + en.format(**params)
