@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOCK_TIMEOUT_S = 30.0
-# Waiting for a lock begins with naps shorter than an fsync and grows to these.
-_FIRST_NAP_S = 0.0002
-_LONGEST_NAP_S = 0.005
 # A file system commits concurrent fsyncs together; more than a few threads gain nothing.
 _SYNC_THREADS = 8
 
@@ -83,17 +80,12 @@ def replace_files(files: Sequence[tuple[Path, bytes]]) -> None:
         for folder in folders:
             make_folder(folder)
         pairs = [(path.with_name(f".{path.name}.tmp"), path, data) for path, data in files]
-        if len(pairs) == 1:
-            _write_temporary(*pairs[0])
-        else:
-            with ThreadPoolExecutor(_SYNC_THREADS) as pool:
-                for _ in pool.map(lambda p: _write_temporary(*p), pairs):
-                    pass
-        # Every content is durable before any gets its name: a name never stands for a half-written file.
-        for temporary, path, _ in pairs:
-            temporary.replace(path)
-        for folder in folders:
-            sync_folder(folder)
+        with ThreadPoolExecutor(min(_SYNC_THREADS, len(pairs))) as pool:
+            list(pool.map(lambda pair: _write_temporary(*pair), pairs))
+            # Every content is durable before any gets its name: a name never stands for a half-written file.
+            for temporary, path, _ in pairs:
+                temporary.replace(path)
+            list(pool.map(sync_folder, folders))
     except OSError as error:
         raise storage_error(error, error.filename or where) from error
 
@@ -125,27 +117,60 @@ def locked(path: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
         fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise storage_error(error, str(path)) from error
+    _lock(fd, path, timeout_s)
     try:
-        _lock(fd, path, timeout_s)
-        try:
-            yield
-        finally:
-            # Unlocked by word, not by closing alone: a child forked meanwhile holds a copy of the descriptor.
-            fcntl.flock(fd, fcntl.LOCK_UN)
+        yield
+    finally:
+        _unlock(fd)
+
+
+def _unlock(fd: int) -> None:
+    # Unlocked by word, not by closing alone: a child forked meanwhile holds a copy of the descriptor.
+    try:
+        fcntl.flock(fd, fcntl.LOCK_UN)
     finally:
         os.close(fd)
 
 
 def _lock(fd: int, path: Path, timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    nap_s = _FIRST_NAP_S
-    while True:
+    """Lock *fd*, or close it and raise LogLockedError."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        # The kernel wakes whoever sleeps in flock the moment the lock is free. Asking again and again instead
+        # would let a busy holder take it back each time, before the next question.
+        waiter = _Waiter(fd)
+        waiter.start()
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if time.monotonic() >= deadline:
-                raise LogLockedError(where=str(path), timeout_s=timeout_s) from error
-            time.sleep(nap_s)
-            nap_s = min(2 * nap_s, _LONGEST_NAP_S)
-        else:
-            return
+            waiter.join(timeout_s)
+        finally:
+            locked_in_time = waiter.settle()
+        if not locked_in_time:
+            raise LogLockedError(where=str(path), timeout_s=timeout_s) from None
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+class _Waiter(threading.Thread):
+    """Sleeps in flock, which knows no timeout; given up, it lets go of the lock when it comes."""
+
+    def __init__(self, fd: int) -> None:
+        super().__init__(daemon=True)
+        self._fd = fd
+        self._mutex = threading.Lock()
+        self._locked = self._given_up = False
+
+    def run(self) -> None:
+        """Wait for the lock."""
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        with self._mutex:
+            self._locked = True
+            if self._given_up:
+                _unlock(self._fd)
+
+    def settle(self) -> bool:
+        """Whether the lock was obtained; if not, it is given up for good."""
+        with self._mutex:
+            self._given_up = not self._locked
+            return self._locked

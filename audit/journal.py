@@ -120,8 +120,9 @@ class Journal:
         """
         with self._mutex:
             if self._replaced():
-                os.close(self._fd)
+                old = self._fd
                 self._open()
+                os.close(old)
             size_bytes = os.fstat(self._fd).st_size
             if exclusive or size_bytes < self._offset:
                 # What was read without the lock may have been a write that failed and was taken back.
@@ -226,19 +227,22 @@ class Journal:
 
     def _open(self) -> None:
         try:
-            self._fd = os.open(self.path, os.O_RDWR if self._writable else os.O_RDONLY)
-            header = os.pread(self._fd, _HEADER.size, 0)
+            fd = os.open(self.path, os.O_RDWR if self._writable else os.O_RDONLY)
         except OSError as error:
             raise LogDamagedError(where=self.path.name, problem=f"it cannot be read ({error.strerror})") from error
-        if len(header) < _HEADER.size or header[16:] != sha256(header[:16]).digest():
-            raise LogDamagedError(where=self.path.name, problem="its header is not one")
-        magic, base, _ = _HEADER.unpack(header)
-        if magic != _HEADER_MAGIC:
-            raise LogDamagedError(where=self.path.name, problem="it is no journal of this version")
-        if self._writable:
-            # A rotation may have died between its rename and its sync; what is acknowledged in this file
-            # must not hang on a name that is not durable.
-            sync_folder(self.path.parent)
+        try:
+            base = self._read_header(fd)
+            if self._writable:
+                # A rotation may have died between its rename and its sync; what is acknowledged in this file
+                # must not hang on a name that is not durable.
+                sync_folder(self.path.parent)
+        except OSError as error:
+            os.close(fd)
+            raise storage_error(error, str(self.path)) from error
+        except LogDamagedError:
+            os.close(fd)
+            raise
+        self._fd = fd
         self._base: int = base
         self._end: int = base
         self._offset: int = _HEADER.size
@@ -247,6 +251,15 @@ class Journal:
         self._offsets = array("Q")
         self._lengths = array("Q")
         self._sure = 0  # How many of these were seen under the lock.
+
+    def _read_header(self, fd: int) -> int:
+        header = os.pread(fd, _HEADER.size, 0)
+        if len(header) < _HEADER.size or header[16:] != sha256(header[:16]).digest():
+            raise LogDamagedError(where=self.path.name, problem="its header is not one")
+        magic, base, _ = _HEADER.unpack(header)
+        if magic != _HEADER_MAGIC:
+            raise LogDamagedError(where=self.path.name, problem="it is no journal of this version")
+        return int(base)
 
     def _forget_unsure(self) -> None:
         if len(self._firsts) == self._sure:

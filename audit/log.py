@@ -104,6 +104,7 @@ class Log:
 
         Raises:
             LogExistsError: there is one.
+            LogDamagedError: there is none, but a journal with entries, or tiles: a checkpoint was lost.
             CheckpointInvalidError: *origin* is no single line of text.
             StorageFullError, StorageFailedError, LogLockedError: try again.
         """
@@ -115,6 +116,7 @@ class Log:
         with locked(folder / "publish.lock", lock_timeout_s), locked(folder / "journal.lock", lock_timeout_s):
             if (folder / "checkpoint").exists():
                 raise LogExistsError(where=str(folder))
+            _must_be_unused(folder)
             try:
                 Journal.create(folder / "journal", 0)
             except OSError as error:
@@ -223,9 +225,13 @@ class Log:
                 return note
             # A writer may have died between write and sync; the tree must never be ahead of the durable journal.
             journal.sync()
-            # Not None: publish.lock is held, so nobody rotates the journal past what is published.
-            entries = journal.entries(published.size, end) or ()
-            note = publishing.extend(self.folder, published, entries, signer)
+            note = publishing.extend(
+                self.folder,
+                published,
+                # Never None: publish.lock is held, so nobody rotates the journal past what is published.
+                lambda: journal.entries(published.size, end) or (),
+                signer,
+            )
             self._seen = (note, parse_unverified(note))
             self._rotate(journal, end)
             return note
@@ -414,6 +420,17 @@ class Log:
         self._tiles.renew_mutex()
         if self._journal is not None:
             self._journal.renew_mutex()
+
+
+def _must_be_unused(folder: Path) -> None:
+    """A folder in which creating crashed has an empty journal at most; anything more is a log that lost its head."""
+    used = (folder / "tile").exists()
+    if (folder / "journal").exists():
+        journal = Journal(folder / "journal", writable=True)
+        used = used or journal.refresh(exclusive=True) > 0
+        journal.close()
+    if used:
+        raise LogDamagedError(where="checkpoint", problem="it is missing, and there are entries")
 
 
 _LIVE: weakref.WeakSet[Log] = weakref.WeakSet()

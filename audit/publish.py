@@ -36,7 +36,7 @@ from .tiles import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from .notes import SignerKey
@@ -49,10 +49,10 @@ GROUP_BYTES = 32 * 1024 * 1024
 PATROL_TILES = 16
 
 
-def extend(folder: Path, published: Checkpoint, entries: Iterable[bytes], signer: SignerKey) -> str:
+def extend(folder: Path, published: Checkpoint, entries: Callable[[], Iterable[bytes]], signer: SignerKey) -> str:
     """Publish the tree of *published* extended by *entries*, and return its signed checkpoint.
 
-    One caller per folder at a time.
+    *entries* is called once, after step 1. One caller per folder at a time.
 
     Raises:
         LogDamagedError: a file of the published tree, or one just written, is not what it should be.
@@ -60,7 +60,7 @@ def extend(folder: Path, published: Checkpoint, entries: Iterable[bytes], signer
     """
     check_published(folder, published)  # Step 1.
     growing = _Growing(folder, published.size)
-    for entry in entries:
+    for entry in entries():
         growing.add(entry)
     growing.finish()
     fresh = TileFolder(folder)

@@ -1,0 +1,1 @@
+"""Reproducible measurements beside their peers; run as `python bench/NAME.py [--quick]`."""
