@@ -1,0 +1,127 @@
+"""Opens the control database and gives out read and write transactions.
+
+Leaves the tables to `hub.control.models` and their creation to `hub.migrations`.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, event, select, update
+from sqlalchemy.exc import OperationalError
+
+from hub.control.models import ControlState
+from hub.errors import ControlUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import Connection, Engine
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+    from hub.settings import Settings
+
+BUSY_TIMEOUT_MS = 10_000  # longer than any write transaction of ours; writers queue instead of failing
+POOL_SIZE = 40  # as many as the API's worker threads, so that a call never waits for a connection
+WRITE = "zhengtong_write"
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for *url* whose SQLite connections are in WAL mode and really open transactions.
+
+    Raises:
+        ControlUnavailableError: the folder or server of *url* cannot be reached (on first use).
+    """
+    sqlite = url.startswith("sqlite")
+    engine = create_engine(url, pool_size=POOL_SIZE, max_overflow=POOL_SIZE, pool_pre_ping=not sqlite)
+    if sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    del record
+    # The driver must not open transactions behind our back: `begin` below says which kind.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    # A grant that was acknowledged must survive loss of power, not only of the process.
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes its lock at once: one that reads first and upgrades later fails instead of waiting.
+    write = connection.get_execution_options().get(WRITE, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+class Control:
+    """The control database. Safe for many threads and processes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._writer = engine.execution_options(**{WRITE: True})
+
+    @classmethod
+    def open(cls, settings: Settings) -> Control:
+        """Open the database of *settings* and bring its tables to the newest version."""
+        from hub.migrations import upgrade  # noqa: PLC0415 - Alembic costs every other start 0.1 s
+
+        settings.home.mkdir(parents=True, exist_ok=True)
+        engine = open_engine(settings.control_url)
+        with _available():
+            upgrade(engine)
+        return cls(engine)
+
+    @classmethod
+    def attach(cls, settings: Settings) -> Control:
+        """Open the database of *settings* as it is: for a task among many, after `open` has been called by another."""
+        return cls(open_engine(settings.control_url))
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for reading one consistent state."""
+        with _available(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A write transaction: committed when the block ends, rolled back when it raises. Writers queue."""
+        with _available(), self._writer.begin() as connection:
+            yield connection
+
+    def generation(self) -> int:
+        """The number that rises with every change to lists, callers and grants."""
+        with self.reading() as connection:
+            return int(connection.execute(_GENERATION).scalar_one())
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self.engine.dispose()
+
+
+_GENERATION = select(ControlState.generation).where(ControlState.id == 1)
+
+
+def raise_generation(connection: Connection) -> None:
+    """Tell every reader, in every process, that what it remembers may have changed. Inside a write transaction."""
+    connection.execute(update(ControlState).where(ControlState.id == 1).values(generation=ControlState.generation + 1))
+
+
+@contextmanager
+def _available() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise ControlUnavailableError from error
+
+
+def row_dict(row: Any) -> dict[str, Any]:  # noqa: ANN401 - a row of any table
+    """A Core row as a dict by column name."""
+    return dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented, if underscored, accessor

@@ -1,0 +1,185 @@
+"""The tables of the control database: lists, callers, grants, loads, licences, status lists.
+
+Only the shape; who may change a row, and which log entry goes with the change, is the use cases' affair.
+The same models serve SQLite and PostgreSQL; `hub.migrations` creates and changes them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, Index, Integer, MetaData, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware instant, kept in UTC; SQLite has no zone, so there it is stored without and read back with one."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times: an instant whose zone is guessed is no evidence."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime was given where an instant is kept")
+        instant = value.astimezone(UTC)
+        return instant.replace(tzinfo=None) if dialect.name == "sqlite" else instant
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give back an aware instant on either database."""
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of the control tables."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own declarative form
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON,
+        list[Any]: JSON,
+        str: String(200),
+        int: BigInteger,
+    }
+
+
+class ControlState(Base):
+    """One row: the generation, raised in the same transaction as every change that decides calls.
+
+    A reader that remembers the generation it read at knows with one look-up whether what it holds still stands.
+    """
+
+    __tablename__ = "control_state"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    generation: Mapped[int]
+
+
+class ListVersion(Base):
+    """A published responsibility list (数据共享责任清单): *version* is its digest, *plain* its JSON form."""
+
+    __tablename__ = "list_versions"
+    version: Mapped[str] = mapped_column(String(80), primary_key=True)
+    status: Mapped[str] = mapped_column(String(20))  # "current" or "superseded"
+    published_at: Mapped[datetime]
+    published_by: Mapped[str]
+    log_index: Mapped[int]
+    plain: Mapped[dict[str, Any]]
+
+
+class Caller(Base):
+    """A system of a department that may call; *key_hash* is SHA-256 of its 256-bit random key."""
+
+    __tablename__ = "callers"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    department: Mapped[str] = mapped_column(String(100), index=True)
+    name: Mapped[str]
+    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    key_prefix: Mapped[str] = mapped_column(String(20))
+    created: Mapped[datetime]
+    log_index: Mapped[int]
+    revoked_at: Mapped[datetime | None]
+    revoked_log_index: Mapped[int | None]
+
+
+class GrantRow(Base):
+    """A grant (授权) as `catalog.decide.Grant` has it, and who gave it when."""
+
+    __tablename__ = "grants"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    consumer: Mapped[str] = mapped_column(String(100))
+    resource: Mapped[str] = mapped_column(String(100))
+    fields: Mapped[list[Any]]
+    masks: Mapped[list[Any]]
+    purposes: Mapped[list[Any]]
+    actions: Mapped[list[Any]]
+    starts: Mapped[datetime]
+    expires: Mapped[datetime]
+    list_version: Mapped[str] = mapped_column(String(80))
+    ground: Mapped[str] = mapped_column(Text)
+    revoked_at: Mapped[datetime | None]
+    given_by: Mapped[str]
+    given_at: Mapped[datetime]
+    log_index: Mapped[int]
+    revoked_by: Mapped[str | None]
+    revoked_log_index: Mapped[int | None]
+    __table_args__ = (Index(None, "consumer", "resource"),)
+
+
+class Load(Base):
+    """The record of one run of one resource's load (归集), extract to index; *run* is the scheduler's name."""
+
+    __tablename__ = "loads"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    resource: Mapped[str] = mapped_column(String(100))
+    run: Mapped[str] = mapped_column(String(250))
+    batch_id: Mapped[str] = mapped_column(String(100))
+    started: Mapped[datetime]
+    finished: Mapped[datetime | None]
+    read: Mapped[int] = mapped_column(Integer, default=0)
+    accepted: Mapped[int] = mapped_column(Integer, default=0)
+    inserted: Mapped[int] = mapped_column(Integer, default=0)
+    updated: Mapped[int] = mapped_column(Integer, default=0)
+    deleted: Mapped[int] = mapped_column(Integer, default=0)
+    unchanged: Mapped[int] = mapped_column(Integer, default=0)
+    rejected: Mapped[int] = mapped_column(Integer, default=0)
+    reasons: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # reject reason -> rows
+    seconds: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # stage -> seconds
+    cursor: Mapped[str | None] = mapped_column(Text)
+    snapshot: Mapped[int | None]  # Iceberg's are random 63-bit integers
+    outcome: Mapped[str] = mapped_column(String(40))
+    error_code: Mapped[str | None] = mapped_column(String(100))
+    notes: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # renamed columns, the error's sentences …
+    log_index: Mapped[int | None]
+    # A task that is tried again goes on with the record of its run.
+    __table_args__ = (Index(None, "resource", "started"), UniqueConstraint("resource", "run"))
+
+
+class LicenceRow(Base):
+    """An electronic licence (电子证照) that was issued, its state and the history of its states."""
+
+    __tablename__ = "licences"
+    identifier: Mapped[str] = mapped_column(String(200), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    holder_hash: Mapped[str] = mapped_column(String(80), index=True)
+    resource: Mapped[str] = mapped_column(String(100))
+    status_list: Mapped[str]
+    status_index: Mapped[int]
+    state: Mapped[str] = mapped_column(String(20))
+    issued_at: Mapped[datetime]
+    valid_until: Mapped[datetime | None]
+    credential_digest: Mapped[str] = mapped_column(String(80))
+    log_index: Mapped[int | None]
+    bundle_path: Mapped[str | None] = mapped_column(Text)
+    history: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    # Two licences in one slot of a status list would be revoked together.
+    __table_args__ = (UniqueConstraint("status_list", "status_index"),)
+
+
+class StatusListRow(Base):
+    """A licence status list: how many of its slots are taken, and the last token that was published."""
+
+    __tablename__ = "status_lists"
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    issuer: Mapped[str] = mapped_column(String(100))
+    size: Mapped[int]  # slots
+    next_index: Mapped[int]
+    published_at: Mapped[datetime | None]
+    valid_until: Mapped[datetime | None]
+    token_digest: Mapped[str | None] = mapped_column(String(80))
+    log_index: Mapped[int | None]

@@ -1,0 +1,193 @@
+"""What the papers say about the code is so: codes, errors, settings, exit codes, entries, texts in both languages."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import string
+from typing import TYPE_CHECKING
+
+import catalog.reasons
+import connectors.registry
+import hub.api.problems
+import licence.report
+import warehouse.reasons
+from hub import systems
+from hub.cli import output
+from hub.requests import parse_call
+from licence.lifecycle import STATE_NAMES
+from tests.test_docs import CHINESE_TEXT, PAPERS, ROOT, blocks, named
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def first_cells(path: Path, heading: str) -> list[str]:
+    """The first cell of every row of the table whose first heading is *heading*."""
+    lines = iter(path.read_text(encoding="utf-8").splitlines())
+    for line in lines:
+        if line.startswith(f"| {heading} |"):
+            next(lines)
+            cells = []
+            for row in lines:
+                if not row.startswith("|"):
+                    return cells
+                cells.append(row.split("|")[1].strip())
+            return cells
+    raise AssertionError(f"{named(path)} has no table headed {heading}")
+
+
+def codes_in(cells: list[str]) -> list[str]:
+    return [code for cell in cells for code in re.findall(r"`([^`]+)`", cell)]
+
+
+DOCS = ROOT / "docs"
+PACKAGES = ("audit", "catalog", "connectors", "hub", "licence", "warehouse")
+
+
+def sources() -> str:
+    return "\n".join(p.read_text("utf-8") for name in (*PACKAGES, "dags") for p in (ROOT / name).rglob("*.py"))
+
+
+def test_every_reject_reason_is_explained_once() -> None:
+    section = DOCS / "ingestion.md"
+    explained = codes_in(first_cells(section, "code"))
+    assert sorted(explained) == sorted(warehouse.reasons.REASONS)
+
+
+def test_every_kind_of_source_is_explained() -> None:
+    assert sorted(codes_in(first_cells(DOCS / "ingestion.md", "kind"))) == sorted(connectors.registry.KINDS)
+
+
+def test_every_reason_of_a_denial_is_explained() -> None:
+    explained = codes_in(first_cells(DOCS / "api.md", "code"))
+    assert sorted([*explained, "allowed", "field_withheld"]) == sorted(catalog.reasons.REASONS)
+
+
+def test_every_problem_code_in_the_papers_exists_with_its_status() -> None:
+    known = hub.api.problems.known_problems()
+    rows = re.findall(r"^\| (4\d\d|5\d\d) \| ([^|]+) \|", (DOCS / "api.md").read_text("utf-8"), re.MULTILINE)
+    assert {status for status, _ in rows} == {"400", "401", "403", "404", "413", "415", "422", "503"}
+    wrong = [(s, c) for s, cell in rows for c in codes_in([cell]) if known.get(c, {}).get("status") != int(s)]
+    assert wrong == []
+
+
+def test_every_error_named_in_the_papers_exists() -> None:
+    quoted = {e for p in PAPERS for e in re.findall(r"`(?:[\w.]+\.)?(\w+Error)`", p.read_text("utf-8"))}
+    defined = set(re.findall(r"^class (\w+Error)\(", sources(), re.MULTILINE)) | {"ValueError"}
+    assert quoted
+    assert quoted - defined == set()
+
+
+def test_every_error_of_a_load_is_explained() -> None:
+    explained = set(codes_in(first_cells(DOCS / "ingestion.md", "error")))
+    defined = set(re.findall(r"^class (\w+Error)\(ConnectorError\)", sources(), re.MULTILINE))
+    # The classes of the warehouse that only its readers meet are explained where reading is.
+    of_readers = {
+        "FieldMissingError",
+        "TableMissingError",
+        "SnapshotMissingError",
+        "IndexMissingError",
+        "FieldNotIndexedError",
+    }
+    defined |= set(re.findall(r"^class (\w+Error)\(WarehouseError\)", sources(), re.MULTILINE)) - of_readers
+    assert explained == defined
+
+
+def test_what_the_papers_say_is_retried_is_what_the_dags_retry() -> None:
+    rules = re.findall(
+        r'"\w+\.errors\.(\w+)", action=RetryAction\.RETRY', (ROOT / "dags/ingest_resources.py").read_text("utf-8")
+    )
+    rows = re.findall(r"^\| `(\w+Error)` \| yes \|", (DOCS / "ingestion.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(rows) == sorted(rules)
+
+
+def test_every_setting_is_explained_and_every_explained_one_exists() -> None:
+    explained = set(codes_in(first_cells(DOCS / "operations.md", "variable")))
+    assert explained == set(re.findall(r"\bZHENGTONG_[A-Z_]+\b", sources()))
+
+
+def test_every_exit_code_is_explained_and_every_explained_one_exists() -> None:
+    explained = {int(cell) for cell in first_cells(DOCS / "operations.md", "code")}
+    used = {value for name, value in vars(output).items() if name.isupper() and isinstance(value, int)}
+    used |= {
+        value for name, value in vars(licence.report).items() if name.startswith("EXIT_") and isinstance(value, int)
+    }
+    assert explained == used
+    verdicts = {int(cell) for cell in first_cells(DOCS / "licences.md", "exit code")}
+    assert verdicts == {v for n, v in vars(licence.report).items() if n.startswith("EXIT_") and isinstance(v, int)}
+
+
+def test_every_kind_of_entry_in_the_papers_is_written_somewhere() -> None:
+    text = sources()
+    explained = codes_in(first_cells(DOCS / "log-format.md", "kind"))
+    assert len(explained) >= 8
+    assert [kind for kind in explained if f'"{kind}"' not in text] == []
+    written = set(re.findall(r'\.append\(\s*"([a-z]+\.[a-z]+)"', text))
+    assert written - set(explained) == set()
+
+
+def test_the_states_of_a_licence_are_told_as_they_are() -> None:
+    told = re.findall(r"^\| (\S+) [^|]+ \| (\d\d) \|", (DOCS / "licences.md").read_text("utf-8"), re.MULTILINE)
+    names = {(names[0], state.value) for state, names in STATE_NAMES.items()}
+    assert len(told) >= 6
+    assert set(told) <= names
+
+
+def placeholders(template: str) -> set[str]:
+    """The parameters of a template; a pair like `why`, `why_zh` is one parameter in two languages."""
+    found = {name for _, name, _, _ in string.Formatter().parse(template) if name}
+    return {re.sub(r"_(en|zh)$", "", name) for name in found}
+
+
+def error_texts() -> list[tuple[str, str, str]]:
+    found = []
+    for package in PACKAGES:
+        module = importlib.import_module(f"{package}.errors")
+        kinds = [
+            k
+            for k in vars(module).values()
+            if isinstance(k, type) and hasattr(k, "en") and k.__module__ == module.__name__
+        ]
+        found += [(f"{package}.{kind.__name__}", kind.en, kind.zh) for kind in kinds]
+    return found
+
+
+def table_texts() -> list[tuple[str, str, str]]:
+    tables = {
+        "catalog.reasons": "REASONS", "catalog.faults": "FAULTS", "connectors.problems": "PROBLEMS",
+        "hub.auditing": "FINDINGS", "licence.findings": "FINDINGS", "warehouse.reasons": "REASONS",
+    }  # fmt: skip
+    return [
+        # A fault has its severity before the two texts.
+        (f"{module}.{code}", texts[-2], texts[-1])
+        for module, name in tables.items()
+        for code, texts in getattr(importlib.import_module(module), name).items()
+    ]
+
+
+def test_every_message_says_the_same_in_both_languages() -> None:
+    all_texts = [*error_texts(), *table_texts()]
+    assert len(all_texts) > 200
+    assert [name for name, en, zh in all_texts if placeholders(en) != placeholders(zh)] == []
+    # A template of placeholders alone takes its words from its parameters.
+    worded = [(n, e, z) for n, e, z in all_texts if re.search(r"[a-z]", re.sub(r"\{[^}]*\}", "", e))]
+    assert [name for name, _, zh in worded if not CHINESE_TEXT.search(zh)] == []
+
+
+def test_the_bodies_in_the_paper_on_the_api_are_calls() -> None:
+    bodies = [json.loads(body) for info, body in blocks(DOCS / "api.md") if info == "json"]
+    calls = [body for body in bodies if "keys" in body]
+    assert [parse_call("verify" if "claims" in body else "query", body).purpose.matter for body in calls] == [
+        "341200-MZJ-0001",
+        "341200-JTJ-0001",
+    ]
+
+
+def test_the_file_of_source_systems_in_the_paper_loads(tmp_path: Path) -> None:
+    (text,) = [body for info, body in blocks(DOCS / "ingestion.md") if info == "yaml"]
+    (tmp_path / "systems.yaml").write_text(text, encoding="utf-8")
+    found = systems.load(tmp_path / "systems.yaml")
+    assert found["ga-population"].connections == 2
+    assert {s.kind for s in found.values()} <= set(connectors.registry.KINDS)
