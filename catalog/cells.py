@@ -58,7 +58,8 @@ def text(value: str) -> str:
     value = value.replace("\r\n", "\n").replace("\r", "\n").strip()
     if len(value) > MAX_TEXT_CHARS:
         raise CellFault("too_long", value=str(len(value)), allowed=str(MAX_TEXT_CHARS))
-    for char in value:
+    # What Python calls printable holds none of them; nearly every text is.
+    for char in "" if value.isprintable() else value:
         if _uncarried(char):
             raise CellFault("control_character", value=f"{ord(char):04X}")
     return value

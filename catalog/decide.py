@@ -14,7 +14,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from catalog import masks
-from catalog.model import EVERYONE, Field, InformationResource, Mask, ResponsibilityList, ShareType
+from catalog.model import (
+    EVERYONE,
+    Field,
+    InformationResource,
+    Mask,
+    Matter,
+    Responsibility,
+    ResponsibilityList,
+    ShareType,
+)
 from catalog.reasons import ORDER, REASONS, Reason, reason
 
 if TYPE_CHECKING:
@@ -101,6 +110,7 @@ def decide(request: AccessRequest, list_: ResponsibilityList, grants: Iterable[G
 
     1. The resource: known, and shared at all.
     2. The list: the caller stands on a line, the purpose is a matter and on such a line, look-up and fields exist.
+       A provider stands on its own lines, for matters that are its own. It needs a grant like everyone.
     3. The grants: of this caller on this resource, in force, for this action and purpose.
     4. The fields: each granted by one of them and shared; the least masked grant counts.
 
@@ -154,12 +164,14 @@ def _against_list(
     """Step 2: what the list says against the request, and the lines that speak for it."""
     reasons = []
     consumer, purpose = request.consumer, request.purpose
+    matter = list_.matters_by_code.get(purpose or "")
     own = [
         line
         for line in list_.responsibilities_for(resource.code)
-        if consumer in list_.departments_by_code and (EVERYONE in line.consumers or consumer in line.consumers)
+        if consumer in list_.departments_by_code
+        and (EVERYONE in line.consumers or consumer in line.consumers or consumer == line.provider)
     ]
-    for_purpose = [line for line in own if EVERYONE in line.purposes or purpose in line.purposes]
+    for_purpose = [line for line in own if _line_covers(line, consumer, purpose, matter)]
     if not own:
         reasons.append(reason("consumer_not_on_list", consumer=consumer, resource=resource.code))
     if not purpose:
@@ -183,6 +195,15 @@ def _against_list(
         elif by_name[name].share_type is ShareType.NOT_SHARED:
             reasons.append(reason("field_not_shared", field=name))
     return reasons, {f"line:{line.resource}/{line.provider}" for line in for_purpose}
+
+
+def _line_covers(line: Responsibility, consumer: str, purpose: str | None, matter: Matter | None) -> bool:
+    """Whether a line on which *consumer* stands speaks for *purpose*."""
+    named = EVERYONE in line.consumers or consumer in line.consumers
+    if named and (EVERYONE in line.purposes or purpose in line.purposes):
+        return True
+    # Who owes a resource may use it for the matters it handles itself, such as issuing a licence from it.
+    return consumer == line.provider and matter is not None and matter.department == consumer
 
 
 def _in_force(

@@ -6,7 +6,7 @@ The enumerations themselves are in `catalog.model`; here are only their written 
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from catalog.model import (
@@ -30,6 +30,15 @@ class CodeDomain:
     """The written forms of one enumeration: *words* gives for each member its word first, then others accepted."""
 
     words: dict[StrEnum, tuple[str, ...]]
+    _forms: dict[str, StrEnum] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        forms = {
+            folded(form).casefold(): member
+            for member, words in self.words.items()
+            for form in (member.value, member.name, *words)
+        }
+        object.__setattr__(self, "_forms", forms)
 
     def word(self, member: StrEnum) -> str:
         """The word by which a list writes *member*."""
@@ -37,13 +46,7 @@ class CodeDomain:
 
     def find(self, text: str) -> StrEnum | None:
         """The member that *text* (code, word or English name; full-width or not) means, or None."""
-        wanted = folded(text).casefold()
-        for member, words in self.words.items():
-            if wanted in (member.value.casefold(), member.name.casefold()):
-                return member
-            if any(wanted == folded(word).casefold() for word in words):
-                return member
-        return None
+        return self._forms.get(folded(text).casefold())
 
     @property
     def allowed(self) -> str:

@@ -217,10 +217,17 @@ def written(column: Column, value: Any) -> str | int | float:  # noqa: ANN401 - 
         return cells.write_options(value)
     if isinstance(value, tuple):
         return cells.join_texts(value)
-    if isinstance(value, bool):
-        return "是" if value else "否"
     if isinstance(value, StrEnum) and column.domain is not None:
         return column.domain.word(value)
-    if isinstance(value, (int, float)):
+    return _written_one(value)
+
+
+def _written_one(value: object) -> str | int | float:
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    if isinstance(value, float):
+        # A cell keeps 15 digits of a number; one that needs more is written as text.
+        return value if float(f"{value:.15g}") == value else repr(value)
+    if isinstance(value, int):
         return value
     return "" if value is None else str(value)

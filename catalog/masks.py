@@ -24,8 +24,8 @@ _COMPOUND_SURNAMES: Final = re.compile(
     "慕容|仲孙|钟离|长孙|宇文|司徒|鲜于|司空|闾丘|令狐|百里|呼延|东郭|南门|西门|第五"
 )
 # The lazy groups take the shortest name of each level. A county's name may begin with any character (路北区, 市中区),
-# but the rest of it holds no word for a street, village or house: then the text after the city is a street already. Nor is
-# a residential area (小区), campus or supermarket a county.
+# but the rest of it holds no word for a street, village or house: then the text after the city is a street
+# already. Nor is a residential area (小区), campus or supermarket a county.
 _COUNTY = re.compile(
     r"(?P<province>[^市区县旗路街巷道镇乡村号]{2,8}?(?:省|自治区|特别行政区))?"
     r"(?P<city>[^省市区县旗路街巷道村号]{2,10}?(?:市|自治州|地区|盟))?"

@@ -61,7 +61,6 @@ def from_plain(plain: Mapping[str, Any]) -> ResponsibilityList:
 def _object(cls: type[T], readers: Mapping[str, Read]) -> Callable[[Any], T]:
     """A reader of one dataclass; attributes without a reader of their own are taken as text, number or boolean."""
     known = {f.name: f for f in fields(cls)}
-    construct: Callable[..., T] = cls
 
     def read(plain: Any) -> T:  # noqa: ANN401 - what was stored
         if not isinstance(plain, Mapping):
@@ -71,7 +70,8 @@ def _object(cls: type[T], readers: Mapping[str, Read]) -> Callable[[Any], T]:
             if name not in known:
                 raise _FormError(name)
             try:
-                values[name] = readers.get(name, _text)(value)
+                read_value: Read = readers.get(name, _text)
+                values[name] = read_value(value)
             except _FormError as error:
                 raise _FormError(name, *error.args) from error
             except (TypeError, ValueError) as error:
@@ -79,7 +79,7 @@ def _object(cls: type[T], readers: Mapping[str, Read]) -> Callable[[Any], T]:
         for name, spec in known.items():
             if name not in values and spec.default is MISSING:
                 raise _FormError(name)
-        return construct(**values)
+        return cls(**values)
 
     return read
 
@@ -109,6 +109,8 @@ def _many(read_item: Read) -> Read:
                 items.append(read_item(item))
             except _FormError as error:
                 raise _FormError(index, *error.args) from error
+            except (TypeError, ValueError) as error:
+                raise _FormError(index) from error
         return tuple(items)
 
     return read

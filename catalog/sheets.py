@@ -288,7 +288,7 @@ def _heading_row(sheet: _Sheet, columns: dict[str, Column]) -> int | None:
         return None
     row = counts.index(best)
     # Headings merged over two rows count in both; the table begins below the second.
-    while row + 1 < len(counts) and counts[row + 1] == best and sheet.blank[row + 1]:
+    while row + 1 < len(counts) and counts[row + 1] == best:
         row += 1
     return row
 

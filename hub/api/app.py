@@ -1,0 +1,259 @@
+"""The FastAPI application: addresses, and which use case each of them calls.
+
+Responses are shaped and signed in `hub.api.replies`; the files served to anyone are chosen in `hub.api.public`.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from starlette.exceptions import HTTPException
+
+from audit.errors import EntryMissingError
+from hub.answers import QUERY, VERIFY
+from hub.api import problems, public, schemas
+from hub.api.replies import bearer, read_body, refuse, reply
+from hub.errors import HubError, InvalidRequestError, NotFoundError, ResourceUnknownError
+from hub.invocation import RefusedError
+from hub.service import Service
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from hub.settings import Settings
+
+# A full tile never changes (C2SP tlog-tiles); a partial one, and the checkpoint, are asked for anew.
+IMMUTABLE = "public, max-age=31536000, immutable"
+REVALIDATE = "no-cache"
+
+_SCHEMAS = "#/components/schemas/"
+_PROBLEM = {"content": {problems.MEDIA_TYPE: {"schema": {"$ref": f"{_SCHEMAS}ProblemShape"}}}}
+
+
+def _documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"description": problems.TITLES[status][0], **_PROBLEM} for status in statuses}
+
+
+def _body_of(shape: type[schemas.QueryShape | schemas.VerifyShape], example: dict[str, Any]) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": f"{_SCHEMAS}{shape.__name__}"}, "example": example}}
+    return {"requestBody": {"required": True, "content": content}, "security": [{"callerKey": []}]}
+
+
+_QUERY_EXAMPLE = {
+    "keys": {"citizen_id": "11010519491231002X"},
+    "fields": ["name"],
+    "purpose": {"matter": "SX001", "case": "BJ-2026-0001", "operator": "窗口 3", "replaces": "户口簿"},
+}
+_VERIFY_EXAMPLE = {
+    "keys": {"citizen_id": "11010519491231002X"},
+    "claims": {"name": "张三"},
+    "purpose": {"matter": "SX001", "case": "BJ-2026-0001"},
+}
+
+
+def create_app(settings: Settings, *, open_service: Callable[[Settings], Service] = Service.open) -> FastAPI:
+    """The API of the deployment of *settings*; files and keys are opened when it starts to serve, not here."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service = await run_in_threadpool(open_service, settings)
+        app.state.service = service
+        try:
+            yield
+        finally:
+            await run_in_threadpool(service.close)
+
+    app = FastAPI(
+        title="Zhengtong data-invocation API / 政通数据调用服务",
+        version="1",
+        description="Look-ups and verifications over shared resources. Every call leaves evidence in a public log.",
+        lifespan=lifespan,
+        docs_url=None,  # the stock page loads scripts from another host
+        redoc_url=None,
+    )
+    _add_errors(app)
+    _add_catalogue(app)
+    _add_invocation(app)
+    _add_log(app)
+    _complete_openapi(app)
+    return app
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+def _add_errors(app: FastAPI) -> None:
+    async def on_hub_error(request: Request, error: Exception) -> Response:
+        service = _service(request)
+        known = error if isinstance(error, HubError | RefusedError) else HubError()
+        return refuse(request, service.signer, service.evidence.clock(), known)
+
+    async def on_validation(request: Request, error: Exception) -> Response:
+        del error
+        return await on_hub_error(
+            request,
+            InvalidRequestError(where="query", why="a parameter is not of the documented form", why_zh="参数格式有误"),
+        )
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        lang = problems.language(request.headers.get("accept-language"))
+        headers = dict(getattr(error, "headers", None) or {})
+        return JSONResponse(
+            problems.plain_problem(status if status in problems.TITLES else 500, lang),
+            status_code=status,
+            headers=headers,
+            media_type=problems.MEDIA_TYPE,
+        )
+
+    app.add_exception_handler(HubError, on_hub_error)
+    app.add_exception_handler(RefusedError, on_hub_error)
+    app.add_exception_handler(RequestValidationError, on_validation)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(Exception, on_http)
+
+
+def _add_catalogue(app: FastAPI) -> None:
+    @app.get("/healthz", response_model=schemas.HealthShape, responses=_documented(503))
+    def health(request: Request) -> Response:
+        """Whether calls can be answered: a list is published, the control database and the log answer."""
+        service = _service(request)
+        version = service.standing.now().list.version
+        return JSONResponse({"status": "ok", "list_version": version, "log_size": service.evidence.log.size})
+
+    @app.get("/v1/catalog", response_model=schemas.CatalogueShape, responses=_documented(422, 503))
+    def catalogue(
+        request: Request,
+        page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+        size: Annotated[int, Query(ge=1, le=public.MAX_PAGE_SIZE)] = public.DEFAULT_PAGE_SIZE,
+    ) -> Response:
+        """The catalogue of resources (数据目录), by code, a page at a time; `total` counts all."""
+        service = _service(request)
+        plain = public.catalogue(service.standing.now().list, page, size)
+        return reply(request, service.signer, service.evidence.clock(), status=200, plain=plain)
+
+    @app.get("/v1/resources/{code:path}", response_model=schemas.DetailShape, responses=_documented(404, 503))
+    def resource(request: Request, code: str) -> Response:
+        """The metadata of one resource: its fields, what it is looked up by, its lines of the list."""
+        service = _service(request)
+        list_ = service.standing.now().list
+        found = list_.by_code.get(code)
+        if found is None:
+            raise ResourceUnknownError(resource=code[:100])
+        plain = public.detail(found, list_)
+        return reply(request, service.signer, service.evidence.clock(), status=200, plain=plain)
+
+    @app.get("/v1/problems/{code}", responses=_documented(404))
+    def problem(code: str) -> Response:
+        """What a problem's code means, in both languages."""
+        known = problems.known_problems().get(code)
+        if known is None:
+            raise NotFoundError
+        return JSONResponse(known)
+
+
+def _add_invocation(app: FastAPI) -> None:
+    statuses = _documented(400, 401, 403, 404, 413, 415, 422, 503)
+
+    async def call(action: str, request: Request, code: str) -> Response:
+        service = _service(request)
+        body = await read_body(request)
+        # In a worker thread, so that the entries of concurrent calls share one sync of the log.
+        answer = await run_in_threadpool(service.invocation.call, action, bearer(request), code, body)
+        return reply(
+            request,
+            service.signer,
+            service.evidence.clock(),
+            status=200,
+            plain=answer.plain(),
+            receipt=answer.receipt,
+        )
+
+    @app.post(
+        "/v1/resources/{code:path}:query",
+        response_model=schemas.QueryAnswerShape,
+        responses=statuses,
+        openapi_extra=_body_of(schemas.QueryShape, _QUERY_EXAMPLE),
+    )
+    async def query(request: Request, code: str) -> Response:
+        """Look records up by the resource's look-up fields. The answer is signed and leaves evidence first."""
+        return await call(QUERY, request, code)
+
+    @app.post(
+        "/v1/resources/{code:path}:verify",
+        response_model=schemas.VerifyAnswerShape,
+        responses=statuses,
+        openapi_extra=_body_of(schemas.VerifyShape, _VERIFY_EXAMPLE),
+    )
+    async def verify(request: Request, code: str) -> Response:
+        """Confirm claims about a record: yes, no or unknown for each field, and no values."""
+        return await call(VERIFY, request, code)
+
+
+def _add_log(app: FastAPI) -> None:
+    @app.get("/v1/log/proof/{index}", response_class=PlainTextResponse, responses=_documented(404, 422, 503))
+    def proof(request: Request, index: int) -> Response:
+        """An inclusion proof of entry *index* (C2SP tlog-proof), from the newest checkpoint, made anew if need be."""
+        evidence = _service(request).evidence
+        try:
+            if index >= 0:
+                evidence.publish_through(index)
+            text = evidence.log.prove(index).to_text()
+        except EntryMissingError as error:
+            raise NotFoundError from error
+        return PlainTextResponse(text, headers={"cache-control": REVALIDATE})
+
+    @app.get("/v1/log/{path:path}", responses=_documented(404))
+    def log_file(request: Request, path: str) -> Response:
+        """The log's checkpoint and tiles (C2SP tlog-tiles)."""
+        file = public.log_file(_service(request).settings.log, path)
+        text = path == "checkpoint"
+        return FileResponse(
+            file,
+            media_type="text/plain; charset=utf-8" if text else "application/octet-stream",
+            headers={"cache-control": REVALIDATE if text or ".p/" in path else IMMUTABLE},
+        )
+
+    @app.get("/v1/keys", response_model=schemas.KeysShape)
+    def keys(request: Request) -> Response:
+        """The public keys of answers and log. Pin them over a channel you trust; this one proves nothing by itself."""
+        service = _service(request)
+        verifier = service.signer.verifier
+        return JSONResponse(
+            {"log": service.evidence.verifier.to_text(), "answers": [verifier.to_text()], "keys": [verifier.jwk()]}
+        )
+
+    @app.get("/v1/status/{name}", responses=_documented(404))
+    def status(request: Request, name: str) -> Response:
+        """A licence status list token (IETF Token Status List)."""
+        file = public.status_file(_service(request).settings.public / "status", name)
+        return FileResponse(file, media_type="application/statuslist+jwt", headers={"cache-control": REVALIDATE})
+
+
+def _complete_openapi(app: FastAPI) -> None:
+    """Add what the framework cannot know: the caller key, and the shapes of bodies that we parse ourselves."""
+    original = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = original()
+        components = document.setdefault("components", {})
+        components.setdefault("securitySchemes", {})["callerKey"] = {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A caller key issued by the hub",
+        }
+        known = components.setdefault("schemas", {})
+        for shape in (schemas.QueryShape, schemas.VerifyShape, schemas.ProblemShape):
+            plain = shape.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
+            known.update(plain.pop("$defs", {}))
+            known[shape.__name__] = plain
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

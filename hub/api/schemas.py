@@ -1,0 +1,176 @@
+"""The shapes of requests and answers as OpenAPI documents them.
+
+For documentation alone: bodies are parsed by `hub.requests`, which is stricter than a schema can say.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hub.requests import MAX_TEXT_CHARS
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class PurposeShape(_Shape):
+    """Why the caller asks."""
+
+    matter: str = Field(description="事项编码, a matter of the published list", max_length=MAX_TEXT_CHARS)
+    case: str = Field("", description="办件号, the case it is for", max_length=MAX_TEXT_CHARS)
+    operator: str = Field("", description="经办人, who asks", max_length=MAX_TEXT_CHARS)
+    replaces: str = Field("", description="替代材料, the paper the citizen need not bring", max_length=MAX_TEXT_CHARS)
+
+
+class QueryShape(_Shape):
+    """A look-up."""
+
+    keys: dict[str, str | int] = Field(description="look-up field → value; all must fit", min_length=1)
+    fields: list[str] | None = Field(None, description="fields wanted; all of the grant where absent")
+    grant: str | None = Field(None, description="the grant to use, where there are several")
+    purpose: PurposeShape
+
+
+class VerifyShape(_Shape):
+    """Claims to be confirmed without any value being shown."""
+
+    keys: dict[str, str | int] = Field(min_length=1)
+    claims: dict[str, str | int | bool] = Field(description="field → claimed value; decimals as text", min_length=1)
+    grant: str | None = None
+    purpose: PurposeShape
+
+
+class ReceiptShape(_Shape):
+    """Where the evidence of a call stands, and the salts that open its digests to the caller."""
+
+    entry: int
+    log: str
+    at: str
+    request_digest: str = ""
+    answer_digest: str = ""
+    request_salt: str = ""
+    answer_salt: str = ""
+
+
+class _AnswerShape(_Shape):
+    resource: str
+    list_version: str
+    snapshot: str = Field(description="the table snapshot that was answered from")
+    grant: str
+    receipt: ReceiptShape
+
+
+class QueryAnswerShape(_AnswerShape):
+    """The records found, masked."""
+
+    records: list[dict[str, Any]]
+    masked: dict[str, str] = Field(description="field → mask, where one was applied")
+
+
+class VerifyAnswerShape(_AnswerShape):
+    """For each claimed field ``yes``, ``no`` or ``unknown`` (no record, or none that says anything)."""
+
+    results: dict[str, str]
+
+
+class ReasonShape(_Shape):
+    """One reason of a denial."""
+
+    code: str
+    text: str
+
+
+class ProblemShape(BaseModel):
+    """Problem details (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    reasons: list[ReasonShape] | None = None
+    receipt: ReceiptShape | None = None
+
+
+class SummaryShape(BaseModel):
+    """Core metadata of a resource (GB/T 21063)."""
+
+    code: str
+    name: str
+    name_en: str
+    provider: str
+    provider_name: str
+    abstract: str
+    format: str
+    share_type: str
+    share_condition: str
+    share_ground: str
+    share_method: str
+    cadence: str
+    open: bool
+    published_on: str
+    related: list[str]
+
+
+class CatalogueShape(BaseModel):
+    """A page of the catalogue."""
+
+    list_version: str
+    city: str
+    title: str
+    total: int
+    page: int
+    size: int
+    items: list[SummaryShape]
+
+
+class FieldShape(BaseModel):
+    """An information item (信息项) of a resource."""
+
+    name: str
+    title: str
+    type: str
+    key: bool
+    lookup: bool
+    nullable: bool
+    share_type: str
+    share_condition: str
+    cadence: str | None
+
+
+class LineShape(BaseModel):
+    """A line of the sharing-responsibility list."""
+
+    provider: str
+    consumers: list[str]
+    purposes: list[str]
+    ground: str
+    deadline: str
+
+
+class DetailShape(SummaryShape):
+    """Metadata of a resource with its fields."""
+
+    list_version: str
+    fields: list[FieldShape]
+    lookup_fields: list[str]
+    responsibilities: list[LineShape]
+
+
+class KeysShape(BaseModel):
+    """The keys with which answers and the log are verified."""
+
+    log: str = Field(description="C2SP signed-note verifier key of the log")
+    answers: list[str] = Field(description="ed25519:… keys of answers, the form a client pins")
+    keys: list[dict[str, str]] = Field(description="the same as a JWK set (RFC 7517)")
+
+
+class HealthShape(BaseModel):
+    """That the hub can answer calls."""
+
+    status: str
+    list_version: str
+    log_size: int

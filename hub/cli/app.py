@@ -1,0 +1,123 @@
+"""The tree of commands, and the one place where an error becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer._click import exceptions as usage_errors
+
+from audit.errors import AuditError
+from catalog.errors import CatalogError
+from hub.cli import audit, calls, demo, ingest, licences, lists, serve
+from hub.cli.language import LANGUAGES, say
+from hub.cli.output import INTERRUPTED, OK, USAGE, err, fail, usage, wants_json
+from hub.errors import HubError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+app = typer.Typer(
+    name="zhengtong",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=say(
+        "政通：城市数据共享枢纽与电子证照平台。文档：docs/；退出码：docs/operations.md。",
+        "Zhengtong: a city's data-sharing hub and electronic-licence platform. Docs: docs/; exit codes: docs/operations.md.",
+    ),
+)
+
+
+@app.callback()
+def root(
+    lang: Annotated[
+        str | None, typer.Option("--lang", help=say("语言：zh 或 en（默认随系统区域设置）", "zh or en (default: the locale)"))
+    ] = None,
+    *,
+    trace: Annotated[bool, typer.Option("--trace", help=say("出错时显示调用栈", "show the stack on errors"))] = False,
+) -> None:
+    """Options that hold for every command; --lang was read before the commands were declared."""
+    if lang is not None and lang not in LANGUAGES:
+        raise typer.BadParameter(say("只能是 zh 或 en", "must be zh or en"), param_hint="--lang")
+    del trace
+
+
+demo.add_to(app)
+lists.add_to(app)
+ingest.add_to(app)
+serve.add_to(app)
+calls.add_to(app)
+audit.add_to(app)
+licences.add_to(app)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Parse *arguments* (default: the process's), run the command, return the exit code."""
+    from connectors.errors import ConnectorError
+    from licence.errors import LicenceError
+    from warehouse.errors import WarehouseError
+
+    given = _global_options_first(list(sys.argv[1:] if arguments is None else arguments))
+    as_json = wants_json() or "--json" in given
+    try:
+        code = app(given, standalone_mode=False)
+    except usage_errors.NoArgsIsHelpError as error:
+        err.print(error.format_message(), markup=False)
+        return USAGE
+    except usage_errors.ClickException as error:
+        return usage(_explain(error), as_json=as_json)
+    except (typer.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except typer.Exit as stop:
+        return int(stop.exit_code)
+    except BrokenPipeError:
+        # The reader of our output left (`| head`): nothing to tell it, and nothing failed.
+        sys.stderr.close()
+        return OK
+    except (HubError, CatalogError, ConnectorError, WarehouseError, LicenceError, AuditError, OSError) as error:
+        if "--trace" in given:
+            raise
+        return fail(error, as_json=as_json)
+    return code if isinstance(code, int) else OK
+
+
+def _global_options_first(given: list[str]) -> list[str]:
+    """``--lang`` and ``--trace`` may stand anywhere; the parser wants them before the command."""
+    first: list[str] = []
+    rest: list[str] = []
+    words = iter(given)
+    for word in words:
+        if word == "--":
+            rest += [word, *words]
+        elif word == "--lang":
+            first += [word, *([value] if (value := next(words, None)) is not None else [])]
+        elif word == "--trace" or word.startswith("--lang="):
+            first.append(word)
+        else:
+            rest.append(word)
+    return first + rest
+
+
+def _explain(error: usage_errors.ClickException) -> str:
+    """A usage error in the language of the run."""
+    name = ""
+    if isinstance(error, usage_errors.BadParameter):
+        name = error.param_hint if isinstance(error.param_hint, str) else (error.param.name or "" if error.param else "")
+    if isinstance(error, usage_errors.MissingParameter):
+        return say(f"缺少 `{name}`。", f"`{name}` is missing.")
+    if isinstance(error, usage_errors.BadParameter):
+        return say(f"`{name}` 的值无效：{error.message}", f"`{name}` is not valid: {error.message}")
+    if isinstance(error, usage_errors.NoSuchOption):
+        near = "，".join(error.possibilities or [])
+        return say(
+            f"没有选项 `{error.option_name}`" + (f"，是否指 {near}？" if near else "。"), error.format_message()
+        )
+    if error.message.startswith("No such command"):
+        wrong, _, near = error.message.removeprefix("No such command ").partition(". ")
+        return say(
+            f"没有命令 {wrong}" + (near.replace("Did you mean", "，是否指") if near else "。"), error.message
+        )
+    return error.format_message()

@@ -1,0 +1,128 @@
+"""`zhengtong call`: call the data-invocation API as a department does, and check the answer's signature."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hub.cli.language import LANG, say
+from hub.cli.output import NOT_PERMITTED, OK, TRY_AGAIN, USAGE, fail, note, print_json, table
+from hub.settings import LOOPBACK, Settings
+
+KEY_VARIABLE = "ZHENGTONG_CALLER_KEY_FILE"
+
+
+def call(
+    code: Annotated[str, typer.Argument(metavar="CODE", help=say("资源代码", "resource code"), show_default=False)],
+    keys: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="KEY=VALUE…",
+            help=say("查询条件；VALUE 写作 @文件 或 - 时从文件或标准输入读取，避免个人信息留在命令历史中",
+                     "look-up keys; VALUE may be @FILE or - (standard input), which keeps personal data out of the shell's history"),
+            show_default=False,
+        ),
+    ],
+    *,
+    purpose: Annotated[str | None, typer.Option("--purpose", help=say("事项编码（必填用途）", "matter code: what it is for"))] = None,
+    case: Annotated[str, typer.Option("--case", help=say("办件号", "case number"))] = "",
+    fields: Annotated[str, typer.Option("--fields", help=say("信息项，逗号分隔", "fields, comma-separated"))] = "",
+    claim: Annotated[
+        list[str] | None,
+        typer.Option("--verify", metavar="FIELD=VALUE", help=say("只核验，不取数；可重复", "verify only, no values; may repeat")),
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option("--key-file", envvar=KEY_VARIABLE, help=say("调用密钥文件", "file with the caller key"))
+    ] = None,
+    server: Annotated[str | None, typer.Option("--server", help=say("平台地址", "the hub's address"))] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=say("输出 JSON", "print JSON"))] = False,
+) -> int:
+    """One call; prints the answer only when its signature holds."""
+    from hub.client import (
+        CallDeniedError,
+        CallFailedError,
+        CallInvalidError,
+        CallKeyRefusedError,
+        CallUnavailableError,
+        Client,
+        HubUnreachableError,
+    )
+    from hub.service import ANSWER_KEY_FILE
+
+    settings = Settings.from_environment()
+    address = server or f"http://{LOOPBACK}:{settings.api_port}"
+    key = _read(key_file or settings.caller_key, say("调用密钥", "caller key"))
+    pinned = _read(settings.public / ANSWER_KEY_FILE, say("平台应答公钥", "the hub's answer key"))
+    matter, optional = purpose or "", {"case": case} if case else {}
+    pairs = dict(_pair(text, "KEY=VALUE") for text in keys)
+    claims = dict(_pair(text, "--verify") for text in claim or ())
+    asked = [name.strip() for name in fields.split(",") if name.strip()]
+    try:
+        with Client(address, key, pinned, lang=LANG) as client:
+            if claims:
+                called = client.verify(code, pairs, claims, matter=matter, **optional)
+            else:
+                called = client.query(code, pairs, matter=matter, fields=asked or None, **optional)
+    except CallFailedError as error:
+        exits: tuple[tuple[type[Exception], int], ...] = (
+            (CallDeniedError, NOT_PERMITTED),
+            (CallKeyRefusedError, NOT_PERMITTED),
+            (CallUnavailableError, TRY_AGAIN),
+            (CallInvalidError, USAGE),
+        )
+        fail(error, as_json=as_json)
+        return next((code for kind, code in exits if isinstance(error, kind)), USAGE)
+    except HubUnreachableError as error:
+        fail(error, as_json=as_json)
+        return TRY_AGAIN
+    if as_json:
+        print_json(called.plain)
+    elif claims:
+        words = {"yes": say("一致", "yes"), "no": say("不一致", "no"), "unknown": say("无法核验", "unknown")}
+        table("", [say("信息项", "Field"), say("结果", "Result")], ([n, words[r]] for n, r in called.results.items()))
+    elif not called.records:
+        note(say("没有符合条件的记录。", "No record fits."))
+    else:
+        for record in called.records:
+            masked = called.plain["masked"]
+            rows = ([name, value, say("已脱敏", "masked") if name in masked else ""] for name, value in record.items())
+            table("", [say("信息项", "Field"), say("值", "Value"), ""], rows)
+    if not as_json:
+        receipt = called.receipt
+        note(
+            say(
+                f"应答签名有效。存证：日志 {receipt['log']} 第 {receipt['entry']} 条。重放：zhengtong audit replay {receipt['entry']}",
+                f"The answer's signature holds. Evidence: entry {receipt['entry']} of log {receipt['log']}. Replay: zhengtong audit replay {receipt['entry']}",
+            )
+        )
+    return OK
+
+
+def _pair(text: str, what: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise typer.BadParameter(say(f"应写作 名称=值（{what}）", f"write NAME=VALUE ({what})"), param_hint=what)
+    if value == "-":
+        return name, sys.stdin.readline().strip()
+    if value.startswith("@"):
+        return name, _read(Path(os.path.expanduser(value[1:])), name)  # noqa: PTH111 - the shell leaves ~ after @
+    return name, value
+
+
+def _read(path: Path, what: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise typer.BadParameter(
+            say(f"无法从 {path} 读取{what}（{why}）", f"{what} cannot be read from {path} ({why})"), param_hint=str(path)
+        ) from error
+
+
+def add_to(app: typer.Typer) -> None:
+    """Hang the command into the tree."""
+    app.command("call", help=say("调用数据（须说明用途）", "Call data, saying what for"))(call)

@@ -1,0 +1,229 @@
+"""`zhengtong demo`: run the small city end to end, say what happened, and go on serving until Ctrl-C."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hub.cli.ingest import print_reports
+from hub.cli.language import LANG, say
+from hub.cli.output import DATA_INVALID, LOG_INVALID, OK, err, note, out, table
+from hub.cli.progress import watch
+from hub.cli.serve import check_port
+from hub.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hub.demo.story import Story, Verdicts
+    from hub.loads import LoadReport
+    from hub.scheduler import EmbeddedAirflow
+
+VALID, FORGED, REVOKED = 0, 10, 12
+
+
+def demo(
+    *,
+    once: Annotated[bool, typer.Option("--once", help=say("完成后退出，不继续服务", "exit when done instead of serving"))] = False,
+    scale: Annotated[float, typer.Option("--scale", min=0.001, max=100, help=say("人口规模：1 约 2 万人", "size: 1 is about 20,000 persons"))] = 1.0,
+    seed: Annotated[int, typer.Option("--seed", help=say("随机种子", "random seed"))] = 3412,
+    port: Annotated[int | None, typer.Option("--port", help=say("数据调用服务端口", "port of the API"))] = None,
+) -> int:
+    """Run the story; run again, it resumes: what is there is found, and loads that change nothing say so."""
+    from hub.demo.story import DAGS, Story
+    from hub.scheduler import EmbeddedAirflow
+
+    settings = Settings.from_environment()
+    if port is not None:
+        settings = dataclasses.replace(settings, api_port=port)
+    # Before anything else: half a demonstration that ends at a taken port would be worse than none.
+    check_port(settings.api_port)
+    story = Story(settings, seed=seed, scale=scale)
+    airflow = EmbeddedAirflow(settings, DAGS)
+    begun = time.monotonic()
+    try:
+        # A polite kill ends the children like Ctrl-C does.
+        signal.signal(signal.SIGTERM, _interrupt)
+        code = _tell(story, airflow)
+        note(say(f"用时 {time.monotonic() - begun:.0f} 秒。", f"Took {time.monotonic() - begun:.0f} s."))
+        _what_next(settings, airflow, serving=not once)
+        if not once:
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        note(say("正在停止…", "Stopping…"))
+        code = OK
+    finally:
+        story.stop()
+        airflow.stop()
+    return code
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _tell(story: Story, airflow: EmbeddedAirflow) -> int:
+    """The chapters, in order; the exit code says whether each ended as it must."""
+    with _chapter(say("生成部门业务系统（或沿用已有的）", "Making the departments' systems, or finding them as they were")):
+        manifest = story.build_city()
+        story.open_systems()
+    with _chapter(say("发布数据共享责任清单", "Publishing the sharing-responsibility list")):
+        published = story.publish()
+    _say_list(story, already=published.already)
+    with _chapter(say("启动 Airflow", "Starting Airflow")):
+        airflow.start()
+        airflow.prepare(story.dag_ids)
+    ok = _ingest(story, airflow, [r.code for r in story.list_.resources], say("归集全部资源", "Ingesting every resource"))
+    if manifest.day == 1:
+        changes = story.next_day()
+        title = say("第二天：来源有迟到的更正、删除和新批次", "Day two: a late correction, a delete, new batches")
+        ok = _ingest(story, airflow, sorted(changes.resources), title) and ok
+    with _chapter(say("授权并启动数据调用服务", "Giving grants and serving the data-invocation API")):
+        story.give_grants()
+        story.serve()
+    entry = _call(story)
+    with _chapter(say("每类证照签发一份", "Issuing a licence of every kind")):
+        issued = story.issue_each_kind()
+    headings = (say("证照", "Licence"), say("证照标识", "Identifier"), "")
+    table("", headings, ([kind, number, say("新签发", "issued") if new else say("已有", "there already")] for kind, number, new in issued))
+    with _chapter(say("验证、伪造、撤销、再验证", "Verifying, forging, revoking, verifying again")):
+        verdicts = story.judge()
+    _say_verdicts(verdicts)
+    right = (verdicts.valid.exit_code, verdicts.forged.exit_code, verdicts.revoked.exit_code) == (VALID, FORGED, REVOKED)
+    whole = _audit(story, entry)
+    if not (right and whole):
+        return LOG_INVALID
+    return OK if ok else DATA_INVALID
+
+
+@contextmanager
+def _chapter(title: str) -> Iterator[None]:
+    begun = time.monotonic()
+    err.print(f"● {title}", markup=False)
+    yield
+    err.print(f"  {time.monotonic() - begun:.1f} s", style="dim", markup=False)
+
+
+def _say_list(story: Story, *, already: bool) -> None:
+    list_ = story.list_
+    departments = len({r.provider for r in list_.resources})
+    state = say("（已发布过，无变化）", " (published before, unchanged)") if already else ""
+    note(
+        say(
+            f"  {departments} 个部门，{len(list_.resources)} 个资源，版本 {list_.version[:19]}…{state}",
+            f"  {departments} departments, {len(list_.resources)} resources, version {list_.version[:19]}…{state}",
+        )
+    )
+
+
+def _ingest(story: Story, airflow: EmbeddedAirflow, codes: list[str], title: str) -> bool:
+    run = f"demo-{time.time_ns()}"
+    with _chapter(title):
+        watch(story.ingest(airflow, codes, run), story.titles)
+    reports = story.reports(run)
+    print_reports(reports)
+    _say_departments(story, reports)
+    if reports and all(r.outcome == "unchanged" for r in reports):
+        note(say("  与上次相比无任何变化。", "  Nothing has changed since the last run."))
+    return all(r.outcome in {"loaded", "unchanged"} for r in reports) and len(reports) == len(codes)
+
+
+def _say_departments(story: Story, reports: list[LoadReport]) -> None:
+    from warehouse.reasons import describe
+
+    list_ = story.list_
+    rows: dict[str, list[int]] = {}
+    reasons: dict[str, int] = {}
+    for report in reports:
+        counts = rows.setdefault(list_.departments_by_code[list_.by_code[report.resource].provider].name, [0, 0, 0, 0])
+        counts[:] = (counts[0] + report.read, counts[1] + report.accepted, counts[2] + report.changed, counts[3] + report.rejected)
+        for reason, count in report.reasons.items():
+            reasons[reason] = reasons.get(reason, 0) + count
+    headings = (say("部门", "Department"), say("读取", "Read"), say("接受", "Accepted"), say("变化", "Changed"), say("拒绝", "Rejected"))
+    table("", headings, ([name, *counts] for name, counts in rows.items()), right=(1, 2, 3, 4))
+    if reasons:
+        ordered = sorted(reasons.items(), key=lambda item: -item[1])
+        table("", (say("拒绝原因（原文在隔离区）", "Why rejected (the text is in quarantine)"), say("条数", "Rows")), ([describe(r, LANG), n] for r, n in ordered), right=(1,))
+
+
+def _call(story: Story) -> int:
+    """The two calls of the story: one answered, one denied; returns the entry of the first."""
+    from hub.client import CallDeniedError
+    from hub.demo.story import CALLED, MATTER
+
+    with _chapter(say("民政局为办理老年人优待证调用常住人口信息", "The civil-affairs bureau calls population data for a senior citizen's card")):
+        person = story.someone()
+        with story.client(LANG) as client:
+            called = client.query(CALLED, {"citizen_id": person}, matter=MATTER, case="2026-MZ-000001")
+            try:
+                client.query(CALLED, {"citizen_id": person}, matter=MATTER, fields=["nation"])
+            except CallDeniedError as error:
+                denied = error.text(LANG)
+            else:
+                denied = say("越权调用未被拒绝！", "a call beyond the grant was NOT denied!")
+    masked = called.plain["masked"]
+    record = called.records[0]
+    headings = (say("信息项", "Field"), say("值", "Value"), "")
+    table("", headings, ([n, v, say("已脱敏", "masked") if n in masked else ""] for n, v in record.items()))
+    receipt = called.receipt
+    note(
+        say(
+            f"  应答签名有效；回执：日志第 {receipt['entry']} 条，应答摘要 {receipt['answer_digest'][:19]}…",
+            f"  The answer's signature holds; receipt: log entry {receipt['entry']}, answer digest {receipt['answer_digest'][:19]}…",
+        )
+    )
+    note(say(f"  超出授权的调用：{denied}", f"  A call beyond the grant: {denied}"))
+    entry: int = receipt["entry"]
+    return entry
+
+
+def _say_verdicts(verdicts: Verdicts) -> None:
+    rows = (
+        (say("签发后", "as issued"), verdicts.valid),
+        (say("篡改副本", "a tampered copy"), verdicts.forged),
+        (say("撤销后", "after revocation"), verdicts.revoked),
+    )
+    headings = (say("时点", "When"), say("结论", "Verdict"), say("退出码", "Exit code"))
+    table("", headings, ([name, report.text(LANG).splitlines()[0], report.exit_code] for name, report in rows))
+
+
+def _audit(story: Story, entry: int) -> bool:
+    from hub.auditing import replay, verify_log
+
+    with _chapter(say("审计：重算日志，重放调用", "Auditing: recomputing the log, replaying the call")):
+        log = verify_log(story.settings)
+        again = replay(story.settings, entry)
+    note(say(f"  日志 {log.size} 个条目，{len(log.faults)} 处问题；重放第 {entry} 条：", f"  {log.size} entries, {len(log.faults)} faults; replay of entry {entry}:") + again.text(LANG).splitlines()[-1])
+    return not log.faults and again.verdict == "same"
+
+
+def _what_next(settings: Settings, airflow: EmbeddedAirflow, *, serving: bool) -> None:
+    from hub.demo.story import CALLED, MATTER
+
+    out.print(say("接下来可以试试：", "What to type next:"), style="bold")
+    lines = [
+        ("zhengtong list show", say("清单里有什么", "what the list holds")),
+        ("zhengtong ingest status", say("每个资源最近一次归集", "every resource's latest load")),
+        (f"zhengtong ingest rejects {CALLED}", say("拒绝的记录及原因", "what was rejected, and why")),
+        ("zhengtong verify var/demo/tampered.licence.json", say("篡改的证照", "the tampered licence")),
+        ("zhengtong audit verify", say("由条目重算日志", "recompute the log from its entries")),
+    ]
+    if serving:
+        lines.insert(3, (f"zhengtong call {CALLED} citizen_id=- --purpose {MATTER}", say("以民政局身份调用", "call as the civil-affairs bureau")))
+    for command, what in lines:
+        out.print(f"  .venv/bin/{command}    # {what}", markup=False)
+    if serving:
+        api = f"http://127.0.0.1:{settings.api_port}"
+        note(say(f"数据调用服务 {api}/v1/catalog ；Airflow {airflow.url} （用户 admin，口令见 {airflow.password_file}）", f"API {api}/v1/catalog; Airflow {airflow.url} (user admin, password in {airflow.password_file})"))
+        note(say("按 Ctrl-C 停止。", "Ctrl-C stops."))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Hang the command into the tree."""
+    app.command("demo", help=say("生成一座小城并完整演示", "Make a small city and run it end to end"))(demo)

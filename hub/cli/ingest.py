@@ -1,0 +1,127 @@
+"""`zhengtong ingest …`: load resources without Airflow's pages, through the same use case, and see what loads did."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hub.cli.language import LANG, say
+from hub.cli.output import DATA_INVALID, OK, note, print_json, table
+from hub.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hub.loads import LoadReport
+
+ingest = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=say("数据归集", "Ingestion"))
+
+Codes = Annotated[
+    list[str] | None, typer.Argument(metavar="CODE…", help=say("资源代码", "resource codes"), show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help=say("输出 JSON", "print JSON"))]
+
+
+@ingest.command("run", help=say("归集指定资源（或 --all 全部）", "Load the resources named, or --all"))
+def run(
+    codes: Codes = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help=say("清单中的全部资源", "every resource of the list"))] = False,
+    as_json: Json = False,
+) -> int:
+    """Run the four steps in this process; exit 5 when any resource failed, after trying all of them."""
+    from catalog.errors import CatalogError
+    from connectors.errors import ConnectorError
+    from hub.control import Control
+    from hub.errors import HubError
+    from hub.ingestion import run_here
+    from hub.loads import of_run
+    from hub.published import current_list
+    from warehouse.errors import WarehouseError
+
+    settings = Settings.from_environment()
+    wanted = [r.code for r in current_list(settings).resources] if every else list(codes or ())
+    if not wanted:
+        raise typer.BadParameter(say("请给出资源代码或 --all", "name a resource or give --all"), param_hint="CODE")
+    name = f"cli-{time.time_ns()}"
+    failed = 0
+    for code in wanted:
+        try:
+            run_here(settings, code, name)
+        except (HubError, CatalogError, ConnectorError, WarehouseError) as error:
+            failed += 1
+            note(f"{code}: {error.text(LANG)}")
+        else:
+            note(f"{code} ✓")
+    reports = of_run(Control.open(settings), name)
+    print_reports(reports, as_json=as_json)
+    return DATA_INVALID if failed else OK
+
+
+@ingest.command("status", help=say("每个资源最近一次归集的结果", "The latest load of every resource"))
+def status(codes: Codes = None, *, as_json: Json = False) -> int:
+    """The newest run record of each resource."""
+    from hub.control import Control
+    from hub.loads import latest
+
+    reports = latest(Control.open(Settings.from_environment()))
+    print_reports([r for r in reports if not codes or r.resource in codes], as_json=as_json)
+    return OK
+
+
+@ingest.command("rejects", help=say("被拒绝的记录：位置与原因（不显示内容）", "Rejected rows: where and why (never their values)"))
+def rejects(
+    code: Annotated[str, typer.Argument(metavar="CODE", help=say("资源代码", "resource code"), show_default=False)],
+    *,
+    limit: Annotated[int, typer.Option(help=say("最多显示条数", "rows to show"))] = 20,
+    as_json: Json = False,
+) -> int:
+    """What lies in quarantine for one resource."""
+    from warehouse.engine import Warehouse
+    from warehouse.reasons import describe
+
+    settings = Settings.from_environment()
+    rejected = Warehouse(settings.warehouse, catalog_uri=settings.catalog_url).quarantine(code)
+    if as_json:
+        print_json([{"line": r.line, "reasons": list(r.reasons), "batch": r.batch} for r in rejected])
+        return OK
+    table(
+        "",
+        [say("记录", "Record"), say("原因", "Why"), say("批次", "Batch")],
+        ([r.line, "; ".join(describe(reason, LANG) for reason in r.reasons), r.batch[:19]] for r in rejected[:limit]),
+        right=(0,),
+    )
+    note(say(f"共 {len(rejected):,} 条。原文保存在隔离区，修正来源后重新归集即可。", f"{len(rejected):,} in all. Their text is kept in quarantine; mend the source and load again."))
+    return OK
+
+
+def print_reports(reports: Iterable[LoadReport], *, as_json: bool = False) -> None:
+    """A table of loads, one line each."""
+    if as_json:
+        print_json([{name: getattr(r, name) for name in r.__slots__} for r in reports])
+        return
+    words = {
+        "loaded": say("已入库", "loaded"),
+        "unchanged": say("无变化", "unchanged"),
+        "failed": say("失败", "failed"),
+        "running": say("进行中", "running"),
+    }
+    headings = (
+        say("资源", "Resource"), say("读取", "Read"), say("接受", "Accepted"), say("新增", "New"), say("变更", "Updated"),
+        say("删除", "Deleted"), say("拒绝", "Rejected"), say("秒", "Seconds"), say("结果", "Outcome"),
+    )  # fmt: skip
+    rows = [
+        (
+            r.resource, r.read, r.accepted, r.inserted, r.updated, r.deleted, r.rejected, f"{r.total_seconds:.1f}",
+            words.get(r.outcome, r.outcome) + (f": {r.error(LANG)}" if r.error_code else ""),
+        )
+        for r in reports
+    ]  # fmt: skip
+    table("", headings, rows, right=(1, 2, 3, 4, 5, 6, 7))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Hang the commands into the tree."""
+    app.add_typer(ingest, name="ingest")

@@ -1,0 +1,114 @@
+"""How the command line speaks: data to standard output, everything else to standard error, and errors in one form.
+
+Leaves what is said to the commands.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from audit.errors import AuditError, LogMissingError
+from catalog.errors import CatalogError, ListInvalidError
+from hub.cli.language import LANG, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+OK, UNEXPECTED, USAGE, NOT_FOUND, NOT_PERMITTED, DATA_INVALID, CONFLICT = 0, 1, 2, 3, 4, 5, 6
+SIGNATURE_INVALID, UNDECIDED, LOG_INVALID, TRY_AGAIN, INTERRUPTED = 10, 11, 13, 75, 130
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
+    """One JSON value to standard output, for programs."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def note(text: str) -> None:
+    """A message for the person at the terminal, on standard error."""
+    err.print(text, markup=False)
+
+
+def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[int] = ()) -> None:
+    """A table to standard output; the columns of *right* are numbers."""
+    drawn = Table(title=title or None, title_justify="left", show_edge=False, pad_edge=False)
+    for position, heading in enumerate(headings):
+        drawn.add_column(heading, justify="right" if position in right else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(_cell(value) for value in row))
+    out.print(drawn)
+
+
+def _cell(value: object) -> str:
+    text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str("" if value is None else value)
+    return text.replace("[", r"\[")
+
+
+def exit_code_of(error: Exception) -> int:
+    """The exit code of an error of ours, by what the caller does next (docs/operations.md)."""
+    from connectors.errors import ConnectorError
+    from hub import errors as hub_errors
+    from licence.errors import LicenceError
+    from warehouse.errors import CommitConflictError, WarehouseError
+
+    codes: tuple[tuple[type[Exception] | tuple[type[Exception], ...], int], ...] = (
+        ((hub_errors.NotFoundError, hub_errors.GrantUnknownError, hub_errors.CallerUnknownError), NOT_FOUND),
+        ((hub_errors.KindUnknownError, hub_errors.LicenceUnknownError, hub_errors.HolderNotFoundError), NOT_FOUND),
+        (hub_errors.LicenceExistsError, CONFLICT),
+        (hub_errors.NoIssuingGrantError, NOT_PERMITTED),
+        ((hub_errors.KeyRefusedError, hub_errors.DeniedError), NOT_PERMITTED),
+        (hub_errors.AnswerRefusedError, SIGNATURE_INVALID),
+        (hub_errors.TryAgainError, TRY_AGAIN),
+        (hub_errors.RequestError, USAGE),
+        (CommitConflictError, CONFLICT),
+        ((WarehouseError, CatalogError, LicenceError), DATA_INVALID),
+        (LogMissingError, NOT_FOUND),
+        (AuditError, LOG_INVALID),
+    )
+    for kinds, code in codes:
+        if isinstance(error, kinds):
+            return code
+    if isinstance(error, ConnectorError):
+        return TRY_AGAIN if error.retryable else DATA_INVALID
+    return UNEXPECTED
+
+
+def fail(error: Exception, *, as_json: bool) -> int:
+    """Tell the person, or the program with ``--json``, what went wrong and what to do; returns the exit code."""
+    code = exit_code_of(error)
+    text = getattr(error, "text", None)
+    message = text(LANG) if callable(text) else str(error)
+    if as_json:
+        plain = {"ok": False, "code": getattr(error, "code", type(error).__name__), "message": message}
+        if isinstance(error, ListInvalidError):
+            plain["faults"] = [
+                {"where": f.where, "code": f.code, "severity": str(f.severity), "message": f.text(LANG)}
+                for f in error.faults
+            ]
+        plain["retryable"] = code == TRY_AGAIN
+        print(json.dumps(plain, ensure_ascii=False, indent=2))
+    else:
+        note(say("出错：", "Error: ") + message)
+    return code
+
+
+def usage(message: str, *, as_json: bool) -> int:
+    """A mistake in the command itself; returns the exit code."""
+    if as_json:
+        print(json.dumps({"ok": False, "code": "usage", "message": message, "retryable": False}, ensure_ascii=False))
+    else:
+        note(say("用法有误：", "Usage: ") + message)
+        note(say("使用 --help 查看说明。", "Use --help to see how."))
+    return USAGE
+
+
+def wants_json() -> bool:
+    """Whether this run was asked for JSON, known before the arguments are parsed so that usage errors heed it."""
+    return "--json" in sys.argv[1:]

@@ -1,0 +1,318 @@
+"""The demonstration: a small city read, served, licensed and audited by the real mechanisms, step by step.
+
+Each step returns what happened as values; saying it in a person's language is the command line's. What is special to
+a demonstration is only where the records come from (`hub.demo.city`) and who is asked about.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+import yaml
+
+from catalog.decide import Grant
+from catalog.load import load
+from hub.api import create_app
+from hub.client import Client
+from hub.control import Control
+from hub.demo import city
+from hub.demo.days import advance
+from hub.demo.simulator import MarketSimulator
+from hub.errors import DemoMissingError, LicenceExistsError
+from hub.evidence import Evidence
+from hub.files import create_once, replace_file
+from hub.grants import give_grant, issue_key
+from hub.licensing import Licensing
+from hub.loads import LoadReport, of_run
+from hub.published import Published, current_list
+from hub.publishing import publish
+from hub.scheduler import EmbeddedAirflow
+from hub.service import ANSWER_KEY_FILE
+from hub.settings import LOOPBACK
+from hub.standing import read_grants
+from licence.lifecycle import Action
+from licence.trust import TrustStore
+from licence.verify import verify
+from warehouse.engine import Warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from catalog.model import ResponsibilityList
+    from hub.demo.manifest import CityManifest, DayChanges
+    from hub.licensing import Issued
+    from hub.scheduler import RunState
+    from hub.settings import Settings
+    from licence.report import VerificationReport
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DATA = REPOSITORY / "demo"
+DAGS = REPOSITORY / "dags"
+SEED = 3412
+OFFICE = "SZJ:hub-office"
+# The story: the civil-affairs bureau takes an application for a senior citizen's card without asking for paper.
+CALLER, CALLED, MATTER = "MZJ", "3010010001", "341200-MZJ-0001"
+STORY_KIND = "营业执照"
+RUN_TIMEOUT_S = 1200
+START_TIMEOUT_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """The same licence judged four times: as issued, as a tampered copy, after revocation, and where its files are."""
+
+    identifier: str
+    bundle: Path
+    tampered: Path
+    valid: VerificationReport
+    forged: VerificationReport
+    revoked: VerificationReport
+
+
+class Story:
+    """One demonstration under *settings*. Steps are to be taken in order; each may be taken again."""
+
+    def __init__(self, settings: Settings, *, seed: int = SEED, scale: float = 1.0) -> None:
+        for needed in (DATA / "responsibilities.xlsx", DATA / "divisions", DAGS):
+            if not needed.exists():
+                raise DemoMissingError(path=needed)
+        self.settings = settings
+        self.seed = seed
+        self.scale = scale
+        self._market: MarketSimulator | None = None
+        self._api: uvicorn.Server | None = None
+        self._api_thread: threading.Thread | None = None
+
+    # --- the city and its list -----------------------------------------------------------------------------------
+
+    @property
+    def folder(self) -> Path:
+        """The departments' source systems."""
+        return self.settings.home / "city"
+
+    def build_city(self) -> CityManifest:
+        """Make the departments' systems, or find them as an earlier demonstration left them."""
+        return city.build(self.folder, seed=self.seed, scale=self.scale, demo_data=DATA)
+
+    def open_systems(self) -> None:
+        """Start the one department that answers over HTTP, and write the deployment's file of systems."""
+        self._market = self._market or MarketSimulator(self.folder)
+        self._market.start()
+        text = (DATA / "systems.yaml").read_text(encoding="utf-8")
+        text = text.replace("${CITY}", str(self.folder)).replace("${MARKET_API}", self._market.base_url)
+        replace_file(self.settings.systems_file, text.encode())
+        replace_file(self.settings.kinds, (DATA / "licence-kinds.yaml").read_bytes())
+
+    def publish(self) -> Published:
+        """Publish the list from the office's workbook."""
+        return publish(self.settings, load(DATA / "responsibilities.xlsx"), by=OFFICE)
+
+    @cached_property
+    def control(self) -> Control:
+        """The control database."""
+        return Control.open(self.settings)
+
+    @cached_property
+    def list_(self) -> ResponsibilityList:
+        """The list in force."""
+        return current_list(self.settings, self.control)
+
+    # --- ingestion -----------------------------------------------------------------------------------------------
+
+    @property
+    def dag_ids(self) -> list[str]:
+        """One DAG per resource of the list, in its order."""
+        return [f"ingest.{resource.code}" for resource in self.list_.resources]
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """DAG id → what a person calls it."""
+        departments = self.list_.departments_by_code
+        return {f"ingest.{r.code}": f"{r.name} · {departments[r.provider].name}" for r in self.list_.resources}
+
+    def ingest(self, airflow: EmbeddedAirflow, codes: list[str], run: str) -> Iterator[list[RunState]]:
+        """Let Airflow load *codes*; yields states until all runs have ended."""
+        dag_ids = [f"ingest.{code}" for code in codes]
+        airflow.start_runs(dag_ids, run)
+        yield from airflow.watch(dag_ids, run, timeout_s=RUN_TIMEOUT_S)
+
+    def reports(self, run: str) -> list[LoadReport]:
+        """What the loads of *run* did."""
+        return of_run(self.control, run)
+
+    def next_day(self) -> DayChanges:
+        """A day passes in the departments: a late correction, a delete, a new batch."""
+        return advance(self.folder, day=2)
+
+    # --- grants and calls ----------------------------------------------------------------------------------------
+
+    def give_grants(self) -> list[Grant]:
+        """Give the grants of ``demo/grants.yaml`` that were not given before."""
+        plain = yaml.safe_load((DATA / "grants.yaml").read_text(encoding="utf-8"))
+        office = Licensing.open(self.settings)
+        evidence = Evidence.open(self.settings)
+        starts = datetime.now(UTC).replace(microsecond=0)
+        given = []
+        for entry in [*plain["grants"], *(self._licence_grant(office, g) for g in plain["licences"])]:
+            with self.control.reading() as connection:
+                known = read_grants(connection, id=entry["id"])
+            if known:
+                given.append(known[0])
+                continue
+            grant = Grant(
+                id=entry["id"],
+                consumer=entry["consumer"],
+                resource=entry["resource"],
+                fields=tuple(entry["fields"]),
+                masks=(),
+                purposes=tuple(entry["purposes"]),
+                actions=tuple(entry["actions"]),
+                starts=starts,
+                expires=starts + timedelta(days=entry["term_days"]),
+                list_version=self.list_.version,
+                ground=entry["ground"],
+            )
+            given.append(give_grant(self.control, evidence, self.list_, grant, by=OFFICE).grant)
+        return given
+
+    @staticmethod
+    def _licence_grant(office: Licensing, entry: dict[str, Any]) -> dict[str, Any]:
+        kinds = [k for k in office.kinds.values() if k.resource == entry["resource"]]
+        fields = dict.fromkeys(field for kind in kinds for field in kind.source_fields)
+        ground = "签发" + "、".join(kind.name for kind in kinds)
+        return {**entry, "fields": list(fields), "actions": ["query"], "ground": ground, "term_days": 365}
+
+    def caller_key(self) -> str:
+        """The civil-affairs bureau's caller key, issued once and kept where that bureau keeps its own."""
+
+        def admit() -> bytes:
+            evidence = Evidence.open(self.settings)
+            issued = issue_key(self.control, evidence, self.list_, department=CALLER, name="service window", by=OFFICE)
+            return issued.key.encode()
+
+        return create_once(self.key_file, admit, mode=0o600).decode()
+
+    @property
+    def key_file(self) -> Path:
+        """Where the demonstration's caller keeps its key."""
+        return self.settings.caller_key
+
+    def serve(self) -> str:
+        """Serve the data-invocation API in this process until `stop`; returns its address."""
+        config = uvicorn.Config(
+            create_app(self.settings),
+            host=LOOPBACK,
+            port=self.settings.api_port,
+            log_level="warning",
+            access_log=False,
+        )
+        self._api = uvicorn.Server(config)
+        # Signals belong to the command line, which ends every part in its turn.
+        self._api_thread = threading.Thread(target=self._api.run, name="api", daemon=True)
+        self._api_thread.start()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self._api.started and self._api_thread.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return f"http://{LOOPBACK}:{self.settings.api_port}"
+
+    def stop(self) -> None:
+        """End the API, answering what it has begun, and the department's simulator."""
+        if self._api is not None and self._api_thread is not None:
+            self._api.should_exit = True
+            self._api_thread.join()
+            self._api = None
+        if self._market is not None:
+            self._market.stop()
+            self._market = None
+        self.control.close()
+
+    def client(self, lang: str = "zh") -> Client:
+        """The caller's client, with the key by which it checks answers pinned from this deployment."""
+        return Client(
+            f"http://{LOOPBACK}:{self.settings.api_port}",
+            self.caller_key(),
+            (self.settings.public / ANSWER_KEY_FILE).read_text().strip(),
+            lang=lang,
+        )
+
+    def someone(self) -> str:
+        """The citizen at the window: the eldest of the population, by the same order every time."""
+        rows = self.warehouse.scan(CALLED, None, None, ["citizen_id", "birth_date"])
+        return str(min(rows, key=lambda row: (str(row["birth_date"]), str(row["citizen_id"])))["citizen_id"])
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """The warehouse, for picking whom the story is about."""
+        return Warehouse(self.settings.warehouse, catalog_uri=self.settings.catalog_url)
+
+    # --- licences ------------------------------------------------------------------------------------------------
+
+    def issue_each_kind(self) -> list[tuple[str, str, bool]]:
+        """A licence of every kind to the first holder of its resource: (kind, identifier, newly issued)."""
+        office = Licensing.open(self.settings)
+        done = []
+        for kind in office.kinds.values():
+            try:
+                issued = self._issue(office, kind.name)
+            except LicenceExistsError as exists:
+                done.append((kind.name, str(exists.params["identifier"]), False))
+            else:
+                done.append((kind.name, issued.identifier, True))
+        return done
+
+    def _issue(self, office: Licensing, name: str) -> Issued:
+        kind = office.kind(name)
+        rows = self.warehouse.scan(kind.resource, None, None, list(kind.source_fields))
+        required = [f.field for f in kind.face if f.required]
+        holders = sorted(str(row[kind.holder_field]) for row in rows if all(row.get(f) for f in required))
+        return office.issue(
+            kind, holders[0], reason="依申请签发", ground=kind.name, by=f"{kind.issuer}:licence-officer"
+        )
+
+    def judge(self) -> Verdicts:
+        """Issue the story's licence if it is not in force, verify it, forge a copy, revoke it, verify again."""
+        office = Licensing.open(self.settings)
+        try:
+            identifier = self._issue(office, STORY_KIND).identifier
+        except LicenceExistsError as exists:
+            identifier = str(exists.params["identifier"])
+        bundle = self.settings.licences / f"{identifier}.licence.json"
+        tampered = self.settings.home / "demo" / "tampered.licence.json"
+        replace_file(tampered, forge(bundle.read_bytes()))
+        valid = self._verdict(bundle)
+        forged = self._verdict(tampered)
+        kind = office.kind(STORY_KIND)
+        office.change(
+            identifier,
+            Action.REVOKE,
+            by=kind.issuer,
+            reason="演示：登记时提交虚假材料",
+            ground="《中华人民共和国市场主体登记管理条例》第四十条",
+            officer="licence-officer",
+        )
+        return Verdicts(identifier, bundle, tampered, valid, forged, self._verdict(bundle))
+
+    def _verdict(self, file: Path) -> VerificationReport:
+        trust = TrustStore.load(self.settings.trust)
+        tokens = [path.read_text(encoding="utf-8") for path in sorted(self.settings.status.glob("*.jwt"))]
+        return verify(file.read_bytes(), trust, datetime.now(UTC), tokens)
+
+
+def forge(bundle: bytes) -> bytes:
+    """A copy of a licence with one disclosed value changed, as a forger with an editor would make it."""
+    plain = json.loads(bundle)
+    jwt, *disclosures = plain["credential"].split("~")
+    salt, name, value = json.loads(base64.urlsafe_b64decode(disclosures[0] + "=="))
+    forged = json.dumps([salt, name, f"{value}（改）"], ensure_ascii=False).encode()
+    disclosures[0] = base64.urlsafe_b64encode(forged).rstrip(b"=").decode()
+    plain["credential"] = "~".join([jwt, *disclosures])
+    return json.dumps(plain, ensure_ascii=False, indent=1).encode()

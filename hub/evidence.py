@@ -1,0 +1,255 @@
+"""Keeps the evidence: a public log entry for everything that happened, its details in the protected body store.
+
+What an entry says is its use case's affair; how the log is made tamper-evident is `audit.log`'s.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import hmac
+import logging
+import os
+import secrets
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from audit.canonical import encode
+from audit.entry import Entry, seal_body
+from audit.errors import AuditError, InputInvalidError, LogExistsError, LogMissingError, StorageFullError
+from audit.log import Log
+from audit.notes import SignerKey, VerifierKey
+from audit.store import BodyStore
+from hub.errors import EvidenceUnavailableError, StorageFullHubError
+from hub.files import create_once
+from hub.keyring import Keyring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from hub.settings import Settings
+
+ORIGIN_VARIABLE = "ZHENGTONG_LOG_ORIGIN"
+DEFAULT_ORIGIN = "zhengtong.local/log"
+LOG_KEY_FILE = "log.vkey"
+SALT_BYTES = 32
+UNKNOWN_ACTOR = "unknown"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+PUBLISH_EVERY_S = 1.0  # a checkpoint per second at most, however many calls
+
+_logger = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """The clock of the use cases."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An entry that is durable: its *index* in the log, its *entry*, and the *salt* of its body (b"" without one)."""
+
+    index: int
+    entry: Entry
+    salt: bytes
+
+    def salt_for(self, part: str) -> bytes:
+        """The salt of the digest of one *part* of the body; see `part_salt`."""
+        return part_salt(self.salt, part)
+
+
+def part_salt(salt: bytes, part: str) -> bytes:
+    """A salt for one *part*, from which neither the body's salt nor another part's can be found."""
+    return hmac.digest(salt, part.encode(), hashlib.sha256)
+
+
+class Evidence:
+    """The log and the body store of one deployment. Safe for many threads and processes.
+
+    Promises: when `append` returns, body and entry are on disk. If it raises, nothing may be handed out.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        bodies: BodyStore,
+        *,
+        signer: SignerKey,
+        subject_key: bytes,
+        clock: Callable[[], datetime] = utc_now,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self.log = log
+        self.bodies = bodies
+        self.clock = clock
+        self.verifier: VerifierKey = signer.verifier
+        self.origin = self.verifier.name
+        self._subject_key = subject_key
+        self._random = random
+        self._publishing = threading.Lock()
+
+    @classmethod
+    def open(
+        cls,
+        settings: Settings,
+        keyring: Keyring | None = None,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> Evidence:
+        """Open the log and the bodies of *settings*; the first opening makes the log and its key.
+
+        The log's origin is ``ZHENGTONG_LOG_ORIGIN`` when the log is made, and fixed from then on.
+
+        Raises:
+            EvidenceUnavailableError: the log cannot be opened now.
+            KeyFileError: its key cannot.
+        """
+        ring = keyring or Keyring(settings.keys)
+        origin = os.environ.get(ORIGIN_VARIABLE, DEFAULT_ORIGIN)
+        with _kept():
+            text = ring.secret("log", lambda: SignerKey.generate(origin).to_text().encode())
+            signer = SignerKey.from_text(text.decode())
+            create_once(settings.public / LOG_KEY_FILE, f"{signer.verifier.to_text()}\n".encode)
+            log = open_log(settings.log, signer)
+            bodies = BodyStore(settings.bodies)
+        return cls(log, bodies, signer=signer, subject_key=ring.secret("subject"), clock=clock, random=random)
+
+    def subject(self, values: Mapping[str, str]) -> str:
+        """The keyed hash by which entries about the same look-up values can be found, and not guessed."""
+        return hmac.digest(self._subject_key, encode(dict(values)), hashlib.sha256).hex()
+
+    def draw_salt(self) -> bytes:
+        """A fresh salt for a body that is to be appended."""
+        return self._random(SALT_BYTES)
+
+    def append(
+        self,
+        kind: str,
+        *,
+        facts: Mapping[str, Any],
+        body: Mapping[str, Any] | None = None,
+        salt: bytes | None = None,
+        actor: str = "",
+        subject: str = "",
+        resource: str = "",
+        purpose: str = "",
+        at: datetime | None = None,
+    ) -> Recorded:
+        """Make one entry, and the *body* behind it, durable.
+
+        The body goes first: a crash between leaves a body that no entry names, which is harmless, whereas an entry
+        without its body could never be replayed. *facts* are public: no personal data, and digests only if salted.
+
+        Raises:
+            EvidenceUnavailableError: nothing is recorded for certain; hand out nothing.
+        """
+        salted = b"" if body is None else (salt or self.draw_salt())
+        entry = Entry(
+            kind=kind,
+            at=at or self.clock(),
+            actor=actor,
+            subject=subject,
+            resource=resource,
+            purpose=purpose,
+            facts=facts,
+            body_digest="" if body is None else seal_body(body, salted),
+        )
+        leaf = entry.encode()
+        with _kept():
+            if body is not None:
+                self.bodies.put(entry.body_digest, salted, body)
+            index = self.log.append([leaf])[0]
+        return Recorded(index=index, entry=entry, salt=salted)
+
+    def publish(self) -> str:
+        """Integrate what was appended and sign a new checkpoint; return the signed note."""
+        with self._publishing, _kept():
+            return self.log.publish()
+
+    def publish_through(self, index: int) -> None:
+        """Publish unless a checkpoint already covers *index*; callers that wait for the same one share it."""
+        if self.log.published_size > index:
+            return
+        with self._publishing, _kept():
+            if self.log.published_size <= index < self.log.size:
+                self.log.publish()
+
+
+class Publisher:
+    """A thread that publishes the log soon after something was appended, and not more often than its interval."""
+
+    def __init__(self, evidence: Evidence, interval_s: float = PUBLISH_EVERY_S) -> None:
+        self._evidence = evidence
+        self._interval_s = interval_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="log-publisher", daemon=True)
+
+    def start(self) -> None:
+        """Start publishing."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Publish what is left and end the thread."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        last = False
+        while not last:
+            last = self._stop.wait(self._interval_s)
+            try:
+                self._evidence.publish_through(self._evidence.log.size - 1)
+            except (EvidenceUnavailableError, AuditError, OSError):
+                # The entries are durable without a checkpoint; the next round tries again.
+                _logger.exception("the log could not be published; trying again in %s s", self._interval_s)
+
+
+def open_log(folder: Path, signer: SignerKey) -> Log:
+    """Open the log in *folder*, making it first if there is none; of several makers the first wins."""
+    try:
+        return Log.open(folder, signer)
+    except LogMissingError:
+        pass
+    try:
+        return Log.create(folder, signer.name, signer)
+    except LogExistsError:
+        return Log.open(folder, signer)
+
+
+def log_verifiers(settings: Settings) -> tuple[VerifierKey, ...]:
+    """The public key of the deployment's log, as anyone may fetch it.
+
+    Raises:
+        LogMissingError: there is no log yet.
+    """
+    try:
+        return (VerifierKey.from_text((settings.public / LOG_KEY_FILE).read_text().strip()),)
+    except FileNotFoundError as error:
+        raise LogMissingError(where=str(settings.log)) from error
+
+
+class _kept:  # noqa: N801 - a context manager used as a statement
+    """Turns what the log and the body store raise into what the caller does next."""
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        # An entry that cannot be encoded is a fault of ours, which trying again would not mend.
+        if not isinstance(error, (AuditError, OSError)) or isinstance(error, InputInvalidError):
+            return
+        if any(isinstance(e, StorageFullError) or getattr(e, "errno", None) in _FULL for e in _chain(error)):
+            raise StorageFullHubError from error
+        raise EvidenceUnavailableError from error
+
+
+def _chain(error: BaseException | None) -> Sequence[BaseException]:
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found

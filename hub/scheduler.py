@@ -1,0 +1,357 @@
+"""The embedded Airflow: start its four processes on loopback, set it up, run DAGs, watch them, stop it.
+
+What `airflow standalone` starts, started here one by one so that the log servers, which listen on every
+address, stay off (docs/adr/0003). A city that outgrows one machine runs the same DAG folder under its own
+Airflow (Celery or Kubernetes executor) and does not use this module.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from hub import registry
+from hub.errors import SchedulerFailedError, SchedulerUnreachableError
+from hub.files import replace_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from hub.settings import Settings
+
+LOOPBACK = "127.0.0.1"
+TASKS_PER_CORE = 4
+POLL_S = 0.5
+WATCH_S = 1.0
+RETRY_DELAY_S = 20
+STOP_GRACE_S = 8
+REQUEST_TIMEOUT_S = 30
+PAGE = 100
+INGEST_PATTERN = "ingest.%"
+ATTEMPTS = 8
+COMPONENTS = (
+    ("api-server", ("api-server",)),
+    ("scheduler", ("scheduler", "--skip-serve-logs")),
+    ("dag-processor", ("dag-processor",)),
+    ("triggerer", ("triggerer", "--skip-serve-logs")),
+)
+# Tasks are forked from the scheduler. What they all import, it imports once, before the fork: a second or more of
+# processor time saved for every task. DuckDB is not among it; it starts after the fork (docs/ingestion.md).
+LOCAL_SETTINGS = """\
+import importlib, sys
+
+if "scheduler" in sys.argv:
+    for name in (
+        "pandas", "pyarrow.dataset", "pyarrow.parquet", "pyiceberg.catalog.sql", "pyiceberg.io.pyarrow",
+        "sqlalchemy.orm", "httpx", "yaml", "hub.control", "hub.evidence", "hub.published",
+    ):
+        importlib.import_module(name)
+"""
+FINISHED = frozenset({"success", "failed"})
+
+
+def free_port() -> int:
+    """A loopback port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """One DAG run as Airflow sees it. *tasks* maps task id to its state (None: not yet scheduled)."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    tasks: dict[str, str | None]
+
+
+@dataclass
+class EmbeddedAirflow:
+    """One Airflow under *settings.airflow*; use as a context manager. Not for two processes at once."""
+
+    settings: Settings
+    dags: Path
+    port: int = 0
+    environ: dict[str, str] = field(default_factory=dict)
+    _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _client: httpx.Client | None = None
+
+    def __enter__(self) -> EmbeddedAirflow:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where Airflow's own pages are."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def password_file(self) -> Path:
+        """JSON file with the generated password of Airflow's user `admin` (mode 0600)."""
+        return self.settings.airflow / "passwords.json"
+
+    def start(self) -> None:
+        """Migrate Airflow's database and start its processes; returns when the API answers.
+
+        Raises:
+            SchedulerFailedError: a process ended or did not come up; the message names its log.
+        """
+        home = self.settings.airflow
+        (home / "logs").mkdir(parents=True, exist_ok=True)
+        self.port = self.port or free_port()
+        self._write_password()
+        (home / "config").mkdir(exist_ok=True)
+        # Airflow puts this folder on its path and imports the file when it initialises.
+        replace_file(home / "config" / "airflow_local_settings.py", LOCAL_SETTINGS.encode())
+        self.environ = self._environment()
+        migrated = home / "migrated"
+        if not migrated.exists():
+            self._run("db", "migrate")
+            # Written last: a crash before it migrates again, which is harmless.
+            migrated.touch()
+        for name, arguments in COMPONENTS:
+            log = (home / "logs" / f"{name}.log").open("ab")
+            # A session of its own: Ctrl-C in the terminal reaches us alone, and stop() ends the whole group.
+            self._processes[name] = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+                [sys.executable, "-m", "airflow", *arguments],
+                env=self.environ,
+                cwd=home,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            log.close()
+        self._await(self._healthy, what="health", timeout_s=120)
+        self._client = httpx.Client(
+            base_url=f"{self.url}/api/v2",
+            headers={"Authorization": f"Bearer {self._token()}"},
+            timeout=REQUEST_TIMEOUT_S,
+        )
+
+    def stop(self) -> None:
+        """End every process of every component, politely first."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            for process in self._processes.values():
+                _signal_group(process, sign)
+            deadline = time.monotonic() + STOP_GRACE_S
+            for process in self._processes.values():
+                try:
+                    process.wait(max(0.1, deadline - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    continue
+        self._processes.clear()
+
+    def prepare(self, dag_ids: Sequence[str]) -> None:
+        """Create the registry's pools, wait until every DAG of *dag_ids* is known, end what a killed run left over."""
+        compiled = registry.read(self.settings.registry)
+        for name, slots in compiled["pools"].items():
+            reply = self._api("POST", "/pools", json={"name": name, "slots": slots}, expect=(201, 409))
+            if reply.status_code == httpx.codes.CONFLICT:
+                self._api("PATCH", f"/pools/{name}", json={"slots": slots})
+        wanted = set(dag_ids)
+        self._await(lambda: wanted <= self.known_dags(), what="DAGs", timeout_s=120)
+        # A run whose tasks died with an earlier Airflow would keep its DAG's one place until it times out.
+        for run in self._pages("/dags/~/dagRuns", "dag_runs", state=["running", "queued"]):
+            if run["dag_id"] in wanted:
+                self._api("PATCH", f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}", json={"state": "failed"})
+
+    def start_runs(self, dag_ids: Sequence[str], run_id: str) -> None:
+        """Start run *run_id* of each DAG; one that exists already is left alone. Afterwards the DAGs are unpaused.
+
+        They are paused while the runs are made: Airflow on SQLite writes its audit row for such a request on the
+        event loop, and tasks that report their state meanwhile block it until the database's time-out.
+        """
+        self._pause(paused=True)
+        for dag_id in dag_ids:
+            body = {"dag_run_id": run_id, "logical_date": None}
+            self._api("POST", f"/dags/{dag_id}/dagRuns", json=body, expect=(200, 201, 409))
+        self._pause(paused=False)
+
+    def _pause(self, *, paused: bool) -> None:
+        offset, total = 0, 1
+        while offset < total:
+            params = {"dag_id_pattern": INGEST_PATTERN, "limit": PAGE, "offset": offset}
+            page = self._api("PATCH", "/dags", params=params, json={"is_paused": paused}).json()
+            offset, total = offset + max(1, len(page["dags"])), page["total_entries"]
+
+    def known_dags(self) -> set[str]:
+        """The ids of all DAGs Airflow has serialised."""
+        return {dag["dag_id"] for dag in self._pages("/dags", "dags")}
+
+    def import_errors(self) -> list[str]:
+        """What Airflow could not import from the DAG folder."""
+        page = self._api("GET", "/importErrors").json()
+        return [error["stack_trace"] for error in page["import_errors"]]
+
+    def states(self, dag_ids: Sequence[str], run_id: str) -> list[RunState]:
+        """The state of run *run_id* of each DAG, with its tasks, in the order of *dag_ids*."""
+        runs: dict[str, str] = {}
+        tasks: dict[str, dict[str, str | None]] = {dag_id: {} for dag_id in dag_ids}
+        # GET, not POST …/list: the latter is audited, see `start_runs`.
+        for run in self._pages("/dags/~/dagRuns", "dag_runs", run_id_pattern=run_id):
+            if run["dag_run_id"] == run_id:
+                runs[run["dag_id"]] = run["state"]
+        for one in self._pages("/dags/~/dagRuns/~/taskInstances", "task_instances", run_id_pattern=run_id):
+            if one["dag_run_id"] == run_id and one["dag_id"] in tasks:
+                tasks[one["dag_id"]][one["task_id"]] = one["state"]
+        return [RunState(d, run_id, runs.get(d, "queued"), tasks[d]) for d in dag_ids]
+
+    def watch(self, dag_ids: Sequence[str], run_id: str, *, timeout_s: float) -> Iterator[list[RunState]]:
+        """Yield the states until every run has ended.
+
+        Raises:
+            SchedulerFailedError: a process of Airflow ended, or *timeout_s* passed.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            states = self.states(dag_ids, run_id)
+            yield states
+            if all(state.state in FINISHED for state in states):
+                return
+            self._check_alive()
+            if time.monotonic() > deadline:
+                raise SchedulerFailedError(component="scheduler", log=str(self.settings.airflow / "logs"))
+            time.sleep(WATCH_S)
+
+    def _pages(self, path: str, name: str, **parameters: str | list[str]) -> Iterator[dict[str, Any]]:
+        offset = 0
+        while True:
+            page = self._api("GET", path, params={**parameters, "limit": PAGE, "offset": offset}).json()
+            yield from page[name]
+            offset += len(page[name])
+            if not page[name] or offset >= page["total_entries"]:
+                return
+
+    def _api(self, method: str, path: str, *, expect: tuple[int, ...] = (200,), **arguments: Any) -> httpx.Response:  # noqa: ANN401 - passed to httpx
+        if self._client is None:
+            raise SchedulerUnreachableError(url=self.url, status="not started")
+        for attempt in range(ATTEMPTS):
+            try:
+                reply = self._client.request(method, path, **arguments)
+            except httpx.HTTPError as error:
+                self._check_alive()
+                if attempt + 1 == ATTEMPTS:
+                    raise SchedulerUnreachableError(url=self.url, status=type(error).__name__) from error
+                continue
+            # Airflow on SQLite answers 500 while another of its processes holds the database; every request of
+            # ours may be repeated (a run that was created all the same is then a conflict, which we expect).
+            if reply.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
+                break
+            time.sleep(POLL_S * (attempt + 1))
+        if reply.status_code not in expect:
+            raise SchedulerUnreachableError(url=f"{self.url}{path}", status=f"{reply.status_code} {reply.text[:300]}")
+        return reply
+
+    def _healthy(self) -> bool:
+        try:
+            health = httpx.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
+        except (httpx.HTTPError, ValueError):
+            return False
+        return all(health.get(part, {}).get("status") == "healthy" for part in ("scheduler", "dag_processor"))
+
+    def _token(self) -> str:
+        password = json.loads(self.password_file.read_text())["admin"]
+        reply = httpx.post(f"{self.url}/auth/token", json={"username": "admin", "password": password}, timeout=30)
+        reply.raise_for_status()
+        token: str = reply.json()["access_token"]
+        return token
+
+    def _await(self, condition: Callable[[], bool], *, what: str, timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            self._check_alive()
+            if time.monotonic() > deadline:
+                log = str(self.settings.airflow / "logs")
+                raise SchedulerFailedError(component=what, log=log)
+            time.sleep(POLL_S)
+
+    def _check_alive(self) -> None:
+        for name, process in self._processes.items():
+            if process.poll() is not None:
+                raise SchedulerFailedError(component=name, log=str(self.settings.airflow / "logs" / f"{name}.log"))
+
+    def _run(self, *arguments: str) -> None:
+        log = self.settings.airflow / "logs" / "setup.log"
+        with log.open("ab") as out:
+            done = subprocess.run(  # noqa: S603 - our own interpreter and arguments
+                [sys.executable, "-m", "airflow", *arguments],
+                env=self.environ,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        if done.returncode:
+            raise SchedulerFailedError(component=" ".join(arguments), log=str(log))
+
+    def _write_password(self) -> None:
+        if not self.password_file.exists():
+            _write_secret(self.password_file, json.dumps({"admin": secrets.token_urlsafe(24)}))
+
+    def _secret(self) -> str:
+        path = self.settings.airflow / "jwt.secret"
+        if not path.exists():
+            _write_secret(path, secrets.token_urlsafe(48))
+        return path.read_text()
+
+    def _environment(self) -> dict[str, str]:
+        home = self.settings.airflow
+        parallelism = TASKS_PER_CORE * (os.cpu_count() or 1)
+        return {
+            **os.environ,
+            "AIRFLOW_HOME": str(home),
+            "ZHENGTONG_HOME": str(self.settings.home),
+            "ZHENGTONG_SYSTEMS": str(self.settings.systems_file),
+            "PYTHONUNBUFFERED": "1",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": str(parallelism),
+            "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": str(RETRY_DELAY_S),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.password_file),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__API__HOST": LOOPBACK,
+            "AIRFLOW__API__PORT": str(self.port),
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__DAG_CACHE_SIZE": "1300",
+            "AIRFLOW__API_AUTH__JWT_SECRET": self._secret(),
+            # The default of 5 s makes a third of short tasks sleep 5 s after their end.
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+        }
+
+
+def _write_secret(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+
+
+def _signal_group(process: subprocess.Popen[bytes], sign: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, sign)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,74 @@
+"""Opens everything a serving process needs, once, and closes it again: the wiring behind the doors.
+
+Nothing here decides anything; each part is described where it is defined.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hub.auditing import MASK_KEY
+from hub.control import Control
+from hub.evidence import Evidence, Publisher, utc_now
+from hub.files import create_once
+from hub.invocation import Invocation
+from hub.keyring import Keyring
+from hub.signatures import AnswerSigner
+from hub.standing import Standing
+from warehouse.engine import Warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from hub.settings import Settings
+
+ANSWER_KEY = "answers"
+ANSWER_KEY_FILE = "answers.key.pub"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The opened parts of one serving process. Every part is safe for many threads."""
+
+    settings: Settings
+    control: Control
+    evidence: Evidence
+    standing: Standing
+    invocation: Invocation
+    signer: AnswerSigner
+    publisher: Publisher
+
+    @classmethod
+    def open(cls, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Service:
+        """Open the parts of *settings* and start publishing the log.
+
+        Raises:
+            SetupError, TryAgainError: the deployment cannot serve; the message says what to do.
+        """
+        ring = Keyring(settings.keys)
+        control = Control.open(settings)
+        evidence = Evidence.open(settings, ring, clock=clock)
+        standing = Standing(settings, control)
+        warehouse = Warehouse(settings.warehouse, catalog_uri=settings.catalog_url)
+        signer = answer_signer(settings, ring)
+        invocation = Invocation(standing, evidence, warehouse, mask_key=ring.secret(MASK_KEY))
+        publisher = Publisher(evidence)
+        publisher.start()
+        return cls(settings, control, evidence, standing, invocation, signer, publisher)
+
+    def close(self) -> None:
+        """Publish what was appended and let go of files and connections."""
+        self.publisher.stop()
+        self.evidence.log.close()
+        self.control.close()
+
+
+def answer_signer(settings: Settings, ring: Keyring | None = None) -> AnswerSigner:
+    """The key that signs answers; its public half is kept in var/public for whoever wants to pin it."""
+    seed = (ring or Keyring(settings.keys)).secret(ANSWER_KEY, lambda: secrets.token_bytes(32))
+    signer = AnswerSigner.from_seed(seed)
+    create_once(settings.public / ANSWER_KEY_FILE, f"{signer.verifier.to_text()}\n".encode)
+    return signer

@@ -1,0 +1,118 @@
+"""Where things are kept and how the parts of one deployment find each other.
+
+Reads the environment once, at the door; what the settings point at is opened by the use cases.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_HOME = "var"
+DEFAULT_API_PORT = 8080
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One deployment's folders and addresses; *home* holds everything the hub writes.
+
+    Environment: ``ZHENGTONG_HOME`` (default ``./var``), ``ZHENGTONG_CONTROL_URL`` (SQLAlchemy URL),
+    ``ZHENGTONG_CATALOG_URL`` (Iceberg SqlCatalog URL), ``ZHENGTONG_SYSTEMS`` (the file that maps source systems
+    to connectors), ``ZHENGTONG_API_PORT``.
+    """
+
+    home: Path
+    control_url: str
+    catalog_url: str | None
+    systems_file: Path
+    api_port: int = DEFAULT_API_PORT
+
+    @classmethod
+    def from_environment(cls, environ: dict[str, str] | None = None) -> Settings:
+        """Read the settings from *environ* (default: the process's own)."""
+        env = dict(os.environ) if environ is None else environ
+        home = Path(env.get("ZHENGTONG_HOME", DEFAULT_HOME)).absolute()
+        return cls(
+            home=home,
+            control_url=env.get("ZHENGTONG_CONTROL_URL", f"sqlite:///{home / 'control.sqlite'}"),
+            catalog_url=env.get("ZHENGTONG_CATALOG_URL"),
+            systems_file=Path(env.get("ZHENGTONG_SYSTEMS", str(home / "systems.yaml"))),
+            api_port=int(env.get("ZHENGTONG_API_PORT", str(DEFAULT_API_PORT))),
+        )
+
+    @classmethod
+    def at(cls, home: Path) -> Settings:
+        """Settings for a deployment under *home* with every other choice at its default."""
+        return cls.from_environment({"ZHENGTONG_HOME": str(home)})
+
+    @property
+    def warehouse(self) -> Path:
+        """Iceberg tables, quarantine and look-up indexes."""
+        return self.home / "warehouse"
+
+    @property
+    def staging(self) -> Path:
+        """Landed and checked files on their way into a commit."""
+        return self.home / "staging"
+
+    @property
+    def lists(self) -> Path:
+        """Published responsibility lists by version, and the compiled registry."""
+        return self.home / "lists"
+
+    @property
+    def registry(self) -> Path:
+        """The JSON registry the DAG file draws from."""
+        return self.lists / "registry.json"
+
+    @property
+    def log(self) -> Path:
+        """The transparency log's public files."""
+        return self.home / "log"
+
+    @property
+    def bodies(self) -> Path:
+        """The protected store of entry bodies."""
+        return self.home / "bodies"
+
+    @property
+    def keys(self) -> Path:
+        """Private keys, encrypted; mode 0700."""
+        return self.home / "keys"
+
+    @property
+    def public(self) -> Path:
+        """What anyone may fetch: trust anchors, log key, status lists."""
+        return self.home / "public"
+
+    @property
+    def trust(self) -> Path:
+        """What a verifier pins: the root certificate and the log's key."""
+        return self.public / "trust"
+
+    @property
+    def status(self) -> Path:
+        """The published status lists."""
+        return self.public / "status"
+
+    @property
+    def kinds(self) -> Path:
+        """The catalogue of licence kinds in force."""
+        return self.home / "kinds.yaml"
+
+    @property
+    def caller_key(self) -> Path:
+        """Where a calling department's own program keeps its caller key; the hub itself never reads it."""
+        return self.home / "clients" / "caller.key"
+
+    @property
+    def licences(self) -> Path:
+        """Licence bundles handed out."""
+        return self.home / "licences"
+
+    @property
+    def airflow(self) -> Path:
+        """AIRFLOW_HOME of the embedded scheduler."""
+        return self.home / "airflow"

@@ -1,0 +1,155 @@
+"""What holds at this moment: the current list, who a caller key belongs to, which grants a department has.
+
+Remembers what it read until the control database's generation rises, and asks for the generation on every call:
+a revocation bites on the next call, in every process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from catalog.decide import Grant, grant_from_plain
+from hub.control import Caller, Control, GrantRow, row_dict
+from hub.published import current_list, current_version
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.engine import Connection
+
+    from catalog.model import ResponsibilityList
+    from hub.settings import Settings
+
+_KEY = re.compile(r"zt_[A-Za-z0-9_-]{43}")
+_GRANT_COLUMNS = (
+    "id",
+    "consumer",
+    "resource",
+    "fields",
+    "masks",
+    "purposes",
+    "actions",
+    "starts",
+    "expires",
+    "list_version",
+    "ground",
+    "revoked_at",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCaller:
+    """A caller whose key was recognised and is not revoked."""
+
+    id: str
+    department: str
+
+
+@dataclass(slots=True)
+class _Remembered:
+    """What was read at one *generation*; replaced whole, so that threads never see two generations mixed."""
+
+    generation: int
+    list_: ResponsibilityList
+    callers: dict[str, KnownCaller | None] = field(default_factory=dict)
+    grants: dict[tuple[str, str], tuple[Grant, ...]] = field(default_factory=dict)
+
+
+MAX_REMEMBERED_STRANGERS = 1_000  # wrong keys are remembered too, but may not fill the memory
+
+
+class Standing:
+    """The current state of control data, cached. Safe for many threads."""
+
+    def __init__(self, settings: Settings, control: Control) -> None:
+        self._settings = settings
+        self._control = control
+        self._remembered: _Remembered | None = None
+        self._loading = threading.Lock()
+
+    def now(self) -> View:
+        """The state as of this call.
+
+        Raises:
+            ListMissingError: nothing is published yet.
+            ControlUnavailableError: the control database does not answer.
+        """
+        generation = self._control.generation()
+        remembered = self._remembered
+        if remembered is None or remembered.generation < generation:
+            with self._loading:
+                remembered = self._remembered
+                if remembered is None or remembered.generation < generation:
+                    # What is read after the generation is at least as new; at worst it is read once more.
+                    old = remembered.list_ if remembered else None
+                    remembered = _Remembered(generation, self._list(old))
+                    self._remembered = remembered
+        return View(self._control, remembered)
+
+    def _list(self, old: ResponsibilityList | None) -> ResponsibilityList:
+        if old is not None and current_version(self._control) == old.version:
+            return old
+        return current_list(self._settings, self._control)
+
+
+class View:
+    """The state at one generation."""
+
+    def __init__(self, control: Control, remembered: _Remembered) -> None:
+        self._control = control
+        self._remembered = remembered
+        self.list = remembered.list_
+
+    def caller(self, key: str | None) -> KnownCaller | None:
+        """Whose *key* this is; None for no key, an unknown one and a revoked one.
+
+        A key is 256 random bits, so its SHA-256 needs no salt and no stretching; it is found by the hash, so that
+        how long the comparison takes says nothing about the key.
+        """
+        if key is None or _KEY.fullmatch(key) is None:
+            return None
+        hashed = hash_key(key)
+        callers = self._remembered.callers
+        if hashed not in callers:
+            query = sa.select(Caller.id, Caller.department).where(
+                Caller.key_hash == hashed, Caller.revoked_at.is_(None)
+            )
+            with self._control.reading() as connection:
+                row = connection.execute(query).one_or_none()
+            if len(callers) > MAX_REMEMBERED_STRANGERS:
+                callers.clear()
+            callers[hashed] = None if row is None else KnownCaller(row.id, row.department)
+        return callers[hashed]
+
+    def grants(self, consumer: str, resource: str) -> tuple[Grant, ...]:
+        """Every grant of the department *consumer* for *resource*, revoked and expired ones too, by identifier."""
+        known = self._remembered.grants
+        if (consumer, resource) not in known:
+            if len(known) > MAX_REMEMBERED_STRANGERS:
+                known.clear()
+            with self._control.reading() as connection:
+                known[consumer, resource] = read_grants(connection, consumer=consumer, resource=resource)
+        return known[consumer, resource]
+
+
+def hash_key(key: str) -> str:
+    """The form in which a caller key is kept."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def read_grants(connection: Connection, **equal: str) -> tuple[Grant, ...]:
+    """The grants whose columns equal *equal* (any of ``id``, ``consumer``, ``resource``), by identifier."""
+    query = sa.select(*(getattr(GrantRow, name) for name in _GRANT_COLUMNS)).order_by(GrantRow.id)
+    for name, value in equal.items():
+        query = query.where(getattr(GrantRow, name) == value)
+    return tuple(grant_from_plain(_plain(row_dict(row))) for row in connection.execute(query))
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row.items()}

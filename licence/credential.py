@@ -1,0 +1,232 @@
+"""The licence as data: an SD-JWT VC (RFC 9901 and SD-JWT VC), built, parsed strictly and presented in part.
+
+Whether its signer is trusted, and whether it is in force, is left to `licence.verify`; key binding is not part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from licence import jose
+from licence.errors import FormatError, IssueRefusedError
+from licence.model import StatusRef
+from licence.profile import CREDENTIAL_TYP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from licence.keys import SigningKey
+
+# A licence has some twenty fields; a photograph does not belong in it.
+MAX_CREDENTIAL_BYTES = 256 * 1024
+MAX_DISCLOSURES = 128
+MAX_DISCLOSURE_BYTES = 8 * 1024
+MAX_STATUS_INDEX = 1 << 32
+# RFC 9901 §9.3: 128 bits of salt.
+SALT_BYTES = 16
+_SALT_CHARACTERS = 22
+_DIGEST_CHARACTERS = 43
+_DISCLOSURE_PARTS = 3
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_REQUIRED = frozenset({"iss", "jti", "iat", "nbf", "vct", "status", "_sd", "_sd_alg"})
+_OPTIONAL = frozenset({"exp"})
+_WHAT = "credential"
+Claim = str | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """One disclosed claim; *encoded* is its base64url form, the only thing that is hashed."""
+
+    encoded: str
+    name: str
+    value: Claim
+
+    @property
+    def digest(self) -> str:
+        """What ``_sd`` holds for it (RFC 9901 §4.2.3)."""
+        return jose.b64url(hashlib.sha256(self.encoded.encode("ascii")).digest())
+
+    @classmethod
+    def make(cls, name: str, value: Claim, salt: bytes) -> Disclosure:
+        """A disclosure ``[salt, name, value]`` (RFC 9901 §4.2.1)."""
+        encoded = jose.b64url(jose.compact_json([jose.b64url(salt), name, value]))
+        return cls(encoded, name, value)
+
+    @classmethod
+    def parse(cls, encoded: str) -> Disclosure:
+        """Read one disclosure.
+
+        Raises:
+            FormatError: not canonical base64url of a three-element array of salt, name and text or truth value.
+        """
+        what = "disclosure"
+        if len(encoded) > MAX_DISCLOSURE_BYTES:
+            raise FormatError("too_large", what=what, limit=MAX_DISCLOSURE_BYTES)
+        parts = jose.strict_json(jose.b64url_decode(encoded, what), what)
+        if not isinstance(parts, list) or len(parts) != _DISCLOSURE_PARTS:
+            raise FormatError("bad_disclosure", what=what)
+        salt, name, value = parts
+        if not isinstance(salt, str) or len(salt) < _SALT_CHARACTERS or not isinstance(value, str | bool):
+            raise FormatError("bad_disclosure", what=what)
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or name in _REQUIRED | _OPTIONAL:
+            raise FormatError("bad_disclosure", what=what)
+        return cls(encoded, name, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A parsed, **unverified** credential: every disclosure it carries is referenced by the signed payload.
+
+    Times are NumericDates (seconds). *jti* is the text of the licence identifier, not yet examined.
+    """
+
+    jws: jose.Jws
+    disclosures: tuple[Disclosure, ...]
+    issuer: str
+    jti: str
+    vct: str
+    issued_at: int
+    not_before: int
+    expires_at: int | None
+    status: StatusRef
+
+    @property
+    def claims(self) -> Mapping[str, Claim]:
+        """The disclosed claims by name, in the order presented."""
+        return {d.name: d.value for d in self.disclosures}
+
+    @property
+    def digest(self) -> str:
+        """``sha256:`` + hex over the issuer-signed JWT, whatever is disclosed."""
+        return digest_of(self.jws.token)
+
+    @property
+    def withheld(self) -> int:
+        """How many claims the issuer signed that this presentation does not show."""
+        return len(self.jws.payload["_sd"]) - len(self.disclosures)
+
+    def compact(self) -> str:
+        """The compact form this was parsed from."""
+        return "~".join([self.jws.token, *(d.encoded for d in self.disclosures), ""])
+
+    def present(self, names: Iterable[str]) -> str:
+        """The compact form that discloses only the claims called *names* (unknown names disclose nothing)."""
+        wanted = set(names)
+        return "~".join([self.jws.token, *(d.encoded for d in self.disclosures if d.name in wanted), ""])
+
+
+def digest_of(issuer_jwt: str) -> str:
+    """The digest by which the log knows a credential (see `Credential.digest`)."""
+    return "sha256:" + hashlib.sha256(issuer_jwt.encode("ascii")).hexdigest()
+
+
+def seal(
+    key: SigningKey,
+    *,
+    jti: str,
+    vct: str,
+    issued_at: int,
+    not_before: int,
+    expires_at: int | None,
+    status: StatusRef,
+    claims: Sequence[tuple[str, Claim]],
+    salts: Sequence[bytes],
+) -> str:
+    """Sign a credential with every claim disclosed; one salt for each claim, never used before.
+
+    Digests stand in sorted order, so that their place says nothing about what they hide (RFC 9901 §4.2.4.1).
+
+    Raises:
+        IssueRefusedError: too few, too short or repeated salts; too many or repeated claims.
+    """
+    _check_inputs(claims, salts)
+    disclosures = [Disclosure.make(name, value, salt) for (name, value), salt in zip(claims, salts, strict=False)]
+    payload: dict[str, Any] = {"iss": key.issuer_uri, "jti": jti, "iat": issued_at, "nbf": not_before}
+    if expires_at is not None:
+        payload["exp"] = expires_at
+    payload |= {
+        "vct": vct,
+        "status": {"status_list": {"idx": status.idx, "uri": status.uri}},
+        "_sd_alg": "sha-256",
+        "_sd": sorted(d.digest for d in disclosures),
+    }
+    return "~".join([jose.sign(key, CREDENTIAL_TYP, payload), *(d.encoded for d in disclosures), ""])
+
+
+def parse(text: str) -> Credential:
+    """Parse a compact SD-JWT without key binding; nothing is verified but form and disclosure digests.
+
+    Raises:
+        FormatError: the form is wrong; sub-indication ``HASH_FAILURE`` when a disclosure is not one the issuer signed.
+    """
+    if len(text) > MAX_CREDENTIAL_BYTES:
+        raise FormatError("too_large", what=_WHAT, limit=MAX_CREDENTIAL_BYTES)
+    token, *encoded = text.split("~")
+    if not encoded or encoded.pop() != "" or len(encoded) > MAX_DISCLOSURES:
+        raise FormatError("not_sd_jwt", what=_WHAT)
+    jws = jose.parse_compact(token, typ=CREDENTIAL_TYP, max_bytes=MAX_CREDENTIAL_BYTES, what=_WHAT)
+    payload = jws.payload
+    if not set(payload) >= _REQUIRED or not set(payload) <= _REQUIRED | _OPTIONAL:
+        raise FormatError("unknown_member", what=f"{_WHAT} payload")
+    disclosures = tuple(Disclosure.parse(e) for e in encoded)
+    _match(disclosures, _digests(payload))
+    return Credential(
+        jws=jws,
+        disclosures=disclosures,
+        issuer=jose.text_claim(payload, "iss", _WHAT),
+        jti=jose.text_claim(payload, "jti", _WHAT),
+        vct=jose.text_claim(payload, "vct", _WHAT),
+        issued_at=jose.numeric_date(payload, "iat", _WHAT),
+        not_before=jose.numeric_date(payload, "nbf", _WHAT),
+        expires_at=jose.numeric_date(payload, "exp", _WHAT) if "exp" in payload else None,
+        status=_status(payload["status"]),
+    )
+
+
+def _digests(payload: Mapping[str, Any]) -> frozenset[str]:
+    if payload["_sd_alg"] != "sha-256":
+        raise FormatError("bad_claim", what=_WHAT, claim="_sd_alg")
+    listed = payload["_sd"]
+    if not isinstance(listed, list) or len(listed) > MAX_DISCLOSURES:
+        raise FormatError("bad_claim", what=_WHAT, claim="_sd")
+    if not all(isinstance(d, str) and len(d) == _DIGEST_CHARACTERS for d in listed):
+        raise FormatError("bad_claim", what=_WHAT, claim="_sd")
+    digests = frozenset(listed)
+    # RFC 9901 §7.1 step 4: a digest that occurs twice invalidates the whole.
+    if len(digests) != len(listed):
+        raise FormatError("duplicate_digest", what=_WHAT)
+    return digests
+
+
+def _match(disclosures: Sequence[Disclosure], digests: frozenset[str]) -> None:
+    # RFC 9901 §7.1 steps 3 to 5: no disclosure twice, none unreferenced, no claim name twice.
+    if len({d.encoded for d in disclosures}) != len(disclosures):
+        raise FormatError("duplicate_disclosure", what=_WHAT)
+    if any(d.digest not in digests for d in disclosures):
+        raise FormatError("disclosure_not_signed", sub_indication="HASH_FAILURE")
+    if len({d.name for d in disclosures}) != len(disclosures):
+        raise FormatError("duplicate_claim", what=_WHAT)
+
+
+def _status(status: object) -> StatusRef:
+    listed = status.get("status_list") if isinstance(status, dict) and set(status) == {"status_list"} else None
+    if not isinstance(listed, dict) or set(listed) != {"idx", "uri"}:
+        raise FormatError("bad_claim", what=_WHAT, claim="status")
+    idx = listed["idx"]
+    if not isinstance(idx, int) or isinstance(idx, bool) or not 0 <= idx < MAX_STATUS_INDEX:
+        raise FormatError("bad_claim", what=_WHAT, claim="status.idx")
+    return StatusRef(jose.text_claim(listed, "uri", _WHAT), idx)
+
+
+def _check_inputs(claims: Sequence[tuple[str, Claim]], salts: Sequence[bytes]) -> None:
+    names = [name for name, _ in claims]
+    bad = [n for n in names if not _NAME.fullmatch(n) or n in _REQUIRED | _OPTIONAL]
+    if bad or len(set(names)) != len(names) or len(names) > MAX_DISCLOSURES:
+        raise IssueRefusedError("bad_claims", names=", ".join(f"`{n}`" for n in bad or names))
+    used = salts[: len(claims)]
+    if len(used) < len(claims) or len(set(used)) != len(used) or any(len(s) < SALT_BYTES for s in used):
+        raise IssueRefusedError("bad_salts", count=len(claims), size=SALT_BYTES)

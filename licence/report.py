@@ -1,0 +1,189 @@
+"""The verification report: verdict, sub-indication, numbered steps, in JSON and as a page in Chinese or English.
+
+Verdicts follow ETSI EN 319 102-1 §5.1.3; reaching them is left to `licence.verify`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from licence.findings import finding_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+FORMAT = "zhengtong-verification-report/1"
+EXIT_VALID = 0
+EXIT_INVALID = 10
+EXIT_CANNOT_DECIDE = 11
+EXIT_NOT_IN_FORCE = 12
+EXIT_LOG_INVALID = 13
+
+
+class Verdict(StrEnum):
+    """The three main indications."""
+
+    PASSED = "TOTAL-PASSED"
+    INDETERMINATE = "INDETERMINATE"
+    FAILED = "TOTAL-FAILED"
+
+
+class Outcome(StrEnum):
+    """How one step ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INDETERMINATE = "indeterminate"
+    SKIPPED = "skipped"
+
+
+# The steps by number, from 1: they are referred to by these numbers in code, reports and documentation.
+STEPS: tuple[tuple[str, str, str], ...] = (
+    ("format", "格式", "Format"),
+    ("chain", "证书链", "Certificate chain"),
+    ("signature", "签名", "Signature"),
+    ("issuer", "颁发机构", "Issuer"),
+    ("identifier", "证照标识", "Identifier"),
+    ("log", "日志证明", "Log proof"),
+    ("status", "状态", "Status"),
+    ("validity", "有效期", "Validity"),
+)
+_EXIT_BY_STEP = {"log": EXIT_LOG_INVALID, "status": EXIT_NOT_IN_FORCE, "validity": EXIT_NOT_IN_FORCE}
+_OUTCOMES = {
+    Outcome.PASSED: ("通过", "passed"),
+    Outcome.FAILED: ("不通过", "failed"),
+    Outcome.INDETERMINATE: ("无法判定", "indeterminate"),
+    Outcome.SKIPPED: ("未检查", "skipped"),
+}
+_SENTENCES = {
+    Verdict.PASSED: ("有效：证照真实，在 {at} 有效。", "Valid: the licence is genuine and in force at {at}."),
+    Verdict.INDETERMINATE: (
+        "无法判定：缺少判定证照在 {at} 是否有效所需的材料。",
+        "Cannot be decided: what is at hand does not settle whether the licence is valid at {at}.",
+    ),
+    Verdict.FAILED: ("无效：证照在 {at} 不能作为有效证照使用。", "Not valid: do not accept the licence at {at}."),
+}
+
+Params = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something a reader should know that decides nothing. *params* may nest one finding code as ``why``."""
+
+    code: str
+    params: Params = ()
+
+    def text(self, lang: str) -> str:
+        """The sentence in *lang*."""
+        params = dict(self.params)
+        if "why" in params:
+            params["why"] = finding_text(params["why"], params, lang)
+        return finding_text(self.code, params, lang)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One numbered step with its finding; *sub_indication* is "" when it passed."""
+
+    number: int
+    name: str
+    outcome: Outcome
+    code: str
+    params: Params = ()
+    sub_indication: str = ""
+    notes: tuple[Note, ...] = ()
+
+    def text(self, lang: str) -> str:
+        """The finding in *lang*."""
+        return finding_text(self.code, dict(self.params), lang)
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationReport:
+    """The answer to: was this licence genuine and in force at time *at*?
+
+    *licence* holds what the licence says, and only when its signature and issuer were found good.
+    """
+
+    steps: tuple[Step, ...]
+    at: datetime
+    licence: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def deciding(self) -> Step | None:
+        """The step that decided: the first failed one, else the first indeterminate one, else None."""
+        for outcome in (Outcome.FAILED, Outcome.INDETERMINATE):
+            for step in self.steps:
+                if step.outcome is outcome:
+                    return step
+        return None
+
+    @property
+    def verdict(self) -> Verdict:
+        """TOTAL-PASSED only when every one of the eight steps was made and passed."""
+        deciding = self.deciding
+        if deciding is not None and deciding.outcome is Outcome.FAILED:
+            return Verdict.FAILED
+        if len(self.steps) == len(STEPS) and all(s.outcome is Outcome.PASSED for s in self.steps):
+            return Verdict.PASSED
+        return Verdict.INDETERMINATE
+
+    @property
+    def sub_indication(self) -> str:
+        """The sub-indication of the deciding step, "" for TOTAL-PASSED."""
+        return self.deciding.sub_indication if self.deciding else ""
+
+    @property
+    def exit_code(self) -> int:
+        """0 valid · 10 signature or content invalid · 11 cannot decide · 12 not in force · 13 log proof invalid."""
+        if self.verdict is Verdict.PASSED:
+            return EXIT_VALID
+        if self.deciding is None or self.verdict is Verdict.INDETERMINATE:
+            return EXIT_CANNOT_DECIDE
+        return _EXIT_BY_STEP.get(self.deciding.name, EXIT_INVALID)
+
+    def to_json(self) -> str:
+        """The report as JSON text; it holds what the licence discloses."""
+        document = {
+            "format": FORMAT,
+            "verdict": self.verdict.value,
+            "sub_indication": self.sub_indication,
+            "exit_code": self.exit_code,
+            "at": self.at.isoformat(),
+            "steps": [
+                {
+                    "number": s.number,
+                    "name": s.name,
+                    "outcome": s.outcome.value,
+                    "code": s.code,
+                    "params": dict(s.params),
+                    "sub_indication": s.sub_indication,
+                    "text": {"zh": s.text("zh"), "en": s.text("en")},
+                    "notes": [
+                        {"code": n.code, "params": dict(n.params), "text": {"zh": n.text("zh"), "en": n.text("en")}}
+                        for n in s.notes
+                    ],
+                }
+                for s in self.steps
+            ],
+            "licence": self.licence,
+        }
+        return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+    def text(self, lang: str) -> str:
+        """For people: the verdict in a sentence, the reason, then the steps by number."""
+        column = 0 if lang == "zh" else 1
+        lines = [_SENTENCES[self.verdict][column].format(at=self.at.isoformat())]
+        if self.deciding is not None:
+            lines.append(f"{self.deciding.text(lang)} [{self.sub_indication}]")
+        lines.append(f"{self.verdict.value}")
+        for step in self.steps:
+            name = STEPS[step.number - 1][1 + column]
+            lines.append(f" {step.number}. {name} — {_OUTCOMES[step.outcome][column]} — {step.text(lang)}")
+            lines.extend(f"    · {note.text(lang)}" for note in step.notes)
+        return "\n".join(lines) + "\n"

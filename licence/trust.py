@@ -1,0 +1,149 @@
+"""What a verifier pins before looking at any licence: certificate anchors, log keys, suites, signers.
+
+Getting the folder to the verifier by a way it trusts is left to people; using it is `licence.verify`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from audit.errors import AuditError
+from audit.notes import VerifierKey
+from licence import jose
+from licence.errors import FormatError, TrustEmptyError, TrustUnreadableError
+from licence.keys import atomic_write, pem_bundle
+from licence.suites import ECDSA_P256_SHA256, SUITES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ANCHORS_FILE = "anchors.pem"
+LOG_KEYS_FILE = "log-keys.txt"
+POLICY_FILE = "policy.json"
+FORMAT = "zhengtong-trust/1"
+MAX_TRUST_FILE_BYTES = 4 * 1024 * 1024
+PUBLIC_MODE = 0o644
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+_POLICY = frozenset({"format", "suites", "licence_signers", "status_signers"})
+
+
+@dataclass(frozen=True, slots=True)
+class TrustStore:
+    """Pinned trust; never empty.
+
+    *anchors*: root or issuing certificates. *log_verifiers*: keys of logs. *suites*: names of the suites allowed.
+    *licence_signers*, *status_signers*: SHA-256 fingerprints (hex) of the leaf certificates that may sign licences or
+    status lists; empty means every leaf under an anchor whose extended key usage says so.
+
+    Raises:
+        TrustEmptyError: no anchor, no log key or no suite.
+    """
+
+    anchors: tuple[x509.Certificate, ...]
+    log_verifiers: tuple[VerifierKey, ...]
+    suites: frozenset[str] = frozenset({ECDSA_P256_SHA256})
+    licence_signers: frozenset[str] = frozenset()
+    status_signers: frozenset[str] = frozenset()
+    anchors_der: frozenset[bytes] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.anchors:
+            raise TrustEmptyError(what="certificate anchor", what_zh="证书信任锚")
+        if not self.log_verifiers:
+            raise TrustEmptyError(what="log key", what_zh="日志公钥")
+        if not self.suites or not self.suites <= set(SUITES):
+            raise TrustEmptyError(what="known signature suite", what_zh="可用的签名套件")
+        object.__setattr__(self, "anchors_der", frozenset(a.public_bytes(Encoding.DER) for a in self.anchors))
+
+    def save(self, folder: Path) -> None:
+        """Write ``anchors.pem``, ``log-keys.txt`` and ``policy.json`` into *folder*, made when missing.
+
+        Each file is replaced whole. A crash between files leaves each of them whole, old or new: save again.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        policy = {
+            "format": FORMAT,
+            "suites": sorted(self.suites),
+            "licence_signers": sorted(self.licence_signers),
+            "status_signers": sorted(self.status_signers),
+        }
+        keys = "".join(f"{v.to_text()}\n" for v in self.log_verifiers)
+        atomic_write(folder / ANCHORS_FILE, pem_bundle(self.anchors), mode=PUBLIC_MODE)
+        atomic_write(folder / LOG_KEYS_FILE, keys.encode(), mode=PUBLIC_MODE)
+        atomic_write(folder / POLICY_FILE, (json.dumps(policy, indent=1) + "\n").encode(), mode=PUBLIC_MODE)
+
+    @classmethod
+    def load(cls, folder: Path) -> TrustStore:
+        """Read what `save` wrote, or a person put together in the same form.
+
+        Raises:
+            TrustEmptyError: it pins nothing.
+            TrustUnreadableError: a file is missing or damaged.
+        """
+        anchors = _read(folder / ANCHORS_FILE)
+        keys = _read(folder / LOG_KEYS_FILE)
+        try:
+            policy = jose.strict_json(_read(folder / POLICY_FILE), POLICY_FILE)
+        except FormatError as fault:
+            raise TrustUnreadableError(path=folder, detail=str(fault)) from None
+        if not isinstance(policy, dict) or set(policy) != _POLICY or policy["format"] != FORMAT:
+            raise TrustUnreadableError(path=folder / POLICY_FILE, detail="not a trust policy of the known format")
+        return cls(
+            anchors=_anchors(anchors, folder),
+            log_verifiers=_log_keys(keys, folder),
+            suites=frozenset(_texts(policy["suites"], folder)),
+            licence_signers=_fingerprints(policy["licence_signers"], folder),
+            status_signers=_fingerprints(policy["status_signers"], folder),
+        )
+
+
+def fingerprint(der: bytes) -> str:
+    """SHA-256 of a DER certificate in hex, as signers are pinned."""
+    return hashlib.sha256(der).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_TRUST_FILE_BYTES + 1)
+    except OSError as error:
+        raise TrustUnreadableError(path=path, detail=error.strerror or "unreadable") from None
+    if len(data) > MAX_TRUST_FILE_BYTES:
+        raise TrustUnreadableError(path=path, detail=f"larger than {MAX_TRUST_FILE_BYTES} bytes")
+    return data
+
+
+def _anchors(data: bytes, folder: Path) -> tuple[x509.Certificate, ...]:
+    if not data.strip():
+        raise TrustEmptyError(what="certificate anchor", what_zh="证书信任锚")
+    try:
+        return tuple(x509.load_pem_x509_certificates(data))
+    except ValueError:
+        raise TrustUnreadableError(path=folder / ANCHORS_FILE, detail="not PEM certificates") from None
+
+
+def _log_keys(data: bytes, folder: Path) -> tuple[VerifierKey, ...]:
+    try:
+        return tuple(VerifierKey.from_text(line) for line in data.decode("utf-8").splitlines() if line.strip())
+    except (AuditError, ValueError):
+        raise TrustUnreadableError(path=folder / LOG_KEYS_FILE, detail="not a log verifier key") from None
+
+
+def _texts(value: object, folder: Path) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+        raise TrustUnreadableError(path=folder / POLICY_FILE, detail="a list of text was expected")
+    return value
+
+
+def _fingerprints(value: object, folder: Path) -> frozenset[str]:
+    found = frozenset(_texts(value, folder))
+    if not all(_FINGERPRINT.fullmatch(f) for f in found):
+        raise TrustUnreadableError(path=folder / POLICY_FILE, detail="a signer is not a SHA-256 fingerprint in hex")
+    return found

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from audit.entry import Entry
+from hub.control import Caller, Control
+from hub.errors import CallerUnknownError, EvidenceUnavailableError, GrantInvalidError, GrantUnknownError
+from hub.grants import give_grant, issue_key, revoke_grant, revoke_key
+from hub.invocation import RefusedError
+from hub.published import current_list, list_version, publish_list
+from tests.hub.world import CODE, NOW, body, make_grant, make_list, resource
+
+
+def query(service, world, key=None):
+    return service.invocation.query(key or world.key, CODE, json.dumps(body()).encode())
+
+
+def reasons(caught):
+    return [reason.code for reason in caught.value.cause.reasons]
+
+
+def test_a_revocation_bites_on_the_next_call_also_from_another_process(service, world):
+    assert query(service, world).content["records"]
+    other = Control.open(world.settings)  # as another process would
+    index = revoke_grant(other, service.evidence, "G1", by="office")
+    with pytest.raises(RefusedError) as caught:
+        query(service, world)
+    assert reasons(caught) == ["grant_revoked"]
+    assert Entry.decode(service.evidence.log.entry(index)).facts == {"grant": "G1", "consumer": "RS"}
+    assert revoke_grant(other, service.evidence, "G1", by="office") == index
+    other.close()
+
+
+def test_an_expired_grant_is_refused(service, world):
+    world.clock.now = world.grant.expires - timedelta(microseconds=1)
+    assert query(service, world).content["records"]
+    world.clock.now = world.grant.expires
+    with pytest.raises(RefusedError) as caught:
+        query(service, world)
+    assert reasons(caught) == ["grant_expired"]
+
+
+def test_a_revoked_key_is_refused_on_the_next_call(service, world):
+    issued = issue_key(service.control, service.evidence, world.list, department="RS", name="n", by="office")
+    assert query(service, world, issued.key).content["records"]
+    index = revoke_key(service.control, service.evidence, issued.caller, by="office")
+    with pytest.raises(RefusedError) as caught:
+        query(service, world, issued.key)
+    assert caught.value.cause.code == "key_refused"
+    assert query(service, world).content["records"]
+    assert revoke_key(service.control, service.evidence, issued.caller, by="office") == index
+
+
+def test_a_key_is_nowhere_but_in_the_callers_hands(service, world):
+    issued = issue_key(service.control, service.evidence, world.list, department="RS", name="n", by="office")
+    assert issued.key not in repr(issued)
+    with service.control.reading() as connection:
+        row = connection.execute(sa.select(Caller).where(Caller.id == issued.caller)).one()
+    assert issued.key not in str(row)
+    assert issued.key.startswith(row.key_prefix)
+    entry = service.evidence.log.entry(issued.log_index)
+    assert issued.key[:11] not in entry.decode()
+    for path in world.settings.home.glob("control.sqlite*"):
+        assert issued.key.encode() not in path.read_bytes()
+
+
+def test_another_departments_key_does_not_open_the_grant(service, world):
+    issued = issue_key(service.control, service.evidence, world.list, department="MZ", name="n", by="office")
+    with pytest.raises(RefusedError) as caught:
+        query(service, world, issued.key)
+    assert "no_grant" in reasons(caught)
+
+
+def test_giving_the_same_grant_again_gives_nothing_anew(service, world):
+    size = service.evidence.log.size
+    again = give_grant(service.control, service.evidence, world.list, world.grant, by="office")
+    assert again.already
+    assert service.evidence.log.size == size
+    revoke_grant(service.control, service.evidence, "G1", by="office")
+    with pytest.raises(GrantInvalidError, match="revoked"):
+        give_grant(service.control, service.evidence, world.list, world.grant, by="office")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": "G1", "ground": "another"},
+        {"id": "G2", "consumer": "XX"},
+        {"id": "G2", "resource": "nothing"},
+        {"id": "G2", "fields": ("nothing",)},
+        {"id": "G2", "fields": ()},
+        {"id": "G2", "purposes": ("nothing",)},
+        {"id": "G2", "expires": NOW - timedelta(days=2)},
+        {"id": "G2", "list_version": "sha256:0"},
+        {"id": "G2", "revoked_at": NOW},
+    ],
+)
+def test_a_grant_against_the_list_is_refused_without_an_entry(service, world, changes):
+    size = service.evidence.log.size
+    with pytest.raises(GrantInvalidError) as caught:
+        give_grant(service.control, service.evidence, world.list, make_grant(world.list, **changes), by="office")
+    assert caught.value.text("zh") != caught.value.text("en")
+    assert service.evidence.log.size == size
+
+
+def test_what_is_not_there_cannot_be_revoked(service):
+    with pytest.raises(GrantUnknownError):
+        revoke_grant(service.control, service.evidence, "G404", by="office")
+    with pytest.raises(CallerUnknownError):
+        revoke_key(service.control, service.evidence, "C404", by="office")
+
+
+def test_a_revocation_holds_even_when_the_log_cannot_be_written(service, world, monkeypatch):
+    def full(entries):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(service.evidence.log, "append", full)
+    with pytest.raises(EvidenceUnavailableError):
+        revoke_grant(service.control, service.evidence, "G1", by="office")
+    monkeypatch.undo()
+    with pytest.raises(RefusedError) as caught:
+        query(service, world)
+    assert reasons(caught) == ["grant_revoked"]
+    index = revoke_grant(service.control, service.evidence, "G1", by="office")
+    assert Entry.decode(service.evidence.log.entry(index)).kind == "grant.revoked"
+
+
+def test_publishing_the_same_version_again_publishes_nothing(service, world):
+    size = service.evidence.log.size
+    again = publish_list(world.settings, service.control, service.evidence, make_list(), by="office")
+    assert (again.already, again.version) == (True, world.list.version)
+    assert service.evidence.log.size == size
+
+
+def test_a_new_version_holds_from_the_next_call_and_the_old_one_stays(service, world):
+    assert query(service, world).content["list_version"] == world.list.version
+    newer = make_list(batch=2, resources=(resource(), resource("306010/000002", abstract="x")))
+    published = publish_list(world.settings, service.control, service.evidence, newer, by="office")
+    assert not published.already
+    assert query(service, world).content["list_version"] == newer.version
+    assert current_list(world.settings) == newer
+    assert list_version(world.settings, world.list.version) == world.list
+    back = publish_list(world.settings, service.control, service.evidence, world.list, by="office")
+    assert not back.already
+    assert current_list(world.settings) == world.list

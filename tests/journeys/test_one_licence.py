@@ -1,0 +1,155 @@
+"""One licence's way: issued from its authoritative resource, logged, verified offline, forged, revoked, verified again."""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from audit.entry import Entry
+from audit.fsck import check_log
+from audit.log import Log
+from hub.demo.story import STORY_KIND, Story, forge
+from hub.errors import HolderNotFoundError, LicenceExistsError, NoIssuingGrantError
+from hub.evidence import log_verifiers
+from hub.ingestion import run_here
+from hub.licensing import Licensing
+from hub.settings import Settings
+from licence.lifecycle import Action
+from licence.trust import TrustStore
+from licence.verify import verify
+
+COMPANIES = "3040010001"
+REVOKED = {"reason": "提交虚假材料取得登记", "ground": "《市场主体登记管理条例》第四十条", "officer": "licence-officer"}
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory):
+    story = Story(Settings.at(tmp_path_factory.mktemp("licence") / "var"), scale=0.02)
+    story.build_city()
+    story.open_systems()
+    story.publish()
+    run_here(story.settings, COMPANIES, "day-1")
+    story.give_grants()
+    yield story
+    story.stop()
+
+
+def command(story, *arguments, lang="en"):
+    env = {**os.environ, "ZHENGTONG_HOME": str(story.settings.home)}
+    program = [sys.executable, "-c", "import sys; from hub.cli import main; sys.exit(main())"]
+    return subprocess.run(
+        [*program, "--lang", lang, *arguments], env=env, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_the_way_of_one_licence(story, tmp_path):
+    office = Licensing.open(story.settings)
+    kind = office.kind(STORY_KIND)
+    issued = story._issue(office, STORY_KIND)
+
+    # A stranger has the file and what was pinned beforehand, and no hub.
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(story.settings.trust, elsewhere / "trust")
+    bundle = issued.path.read_bytes()
+    trust = TrustStore.load(elsewhere / "trust")
+    now = datetime.now(UTC) + timedelta(seconds=2)
+    assert verify(bundle, trust, now).verdict == "TOTAL-PASSED"
+
+    # A second licence to the same holder is refused and names the first.
+    with pytest.raises(LicenceExistsError, match=issued.identifier):
+        story._issue(office, STORY_KIND)
+
+    tampered = tmp_path / "tampered.licence.json"
+    tampered.write_bytes(forge(bundle))
+    good = tmp_path / "good.licence.json"
+    good.write_bytes(bundle)
+    unproven = tmp_path / "unproven.licence.json"
+    plain = json.loads(bundle)
+    head, path, rest = plain["log"]["proof"].split("\n", 2)
+    plain["log"]["proof"] = "\n".join([head, path, _other_hash(rest)])
+    unproven.write_text(json.dumps(plain, ensure_ascii=False), encoding="utf-8")
+
+    trusted = ("--trust", str(elsewhere / "trust"))
+    assert command(story, "verify", str(good), *trusted).returncode == 0
+    assert command(story, "verify", str(tampered), *trusted).returncode == 10
+    assert command(story, "verify", str(unproven), *trusted).returncode == 13
+    later = (datetime.now(UTC) + timedelta(days=9)).isoformat()
+    assert command(story, "verify", str(good), *trusted, "--at", later).returncode == 11
+
+    office.change(issued.identifier, Action.REVOKE, by=kind.issuer, **REVOKED)
+    told = command(story, "verify", str(good), *trusted, "--status", str(story.settings.status), "--json")
+    assert told.returncode == 12
+    assert json.loads(told.stdout)["verdict"] == "TOTAL-FAILED"
+    assert "撤销" in command(story, "licence", "show", issued.identifier, lang="zh").stdout
+
+    # The bundle alone cannot know of it: it still holds as of its own status list, until that is too old.
+    assert check_log(story.settings.log, log_verifiers(story.settings)).faults == ()
+    kinds = check_log(story.settings.log, log_verifiers(story.settings)).entries_by_kind
+    assert (kinds["licence.issued"], kinds["licence.status"]) == (1, 1)
+
+    # After revocation the holder may apply again.
+    assert story._issue(office, STORY_KIND).identifier != issued.identifier
+
+
+def logged(story, kind):
+    with Log.open(story.settings.log) as log:
+        return sum(Entry.decode(leaf).kind == kind for leaf in log.entries(0, log.size))
+
+
+def _other_hash(text):
+    lines = text.split("\n")
+    first = bytearray(base64.b64decode(lines[0]))
+    first[0] ^= 1
+    return "\n".join([base64.b64encode(first).decode(), *lines[1:]])
+
+
+@pytest.mark.parametrize("moment", ["_seal", "_hand_out"])
+def test_an_officer_whose_program_died_issues_the_same_licence_once(story, monkeypatch, moment):
+    office = Licensing.open(story.settings)
+    kind = office.kind(STORY_KIND)
+    rows = story.warehouse.scan(kind.resource, None, None, list(kind.source_fields))
+    holder = sorted(str(row[kind.holder_field]) for row in rows)[3 if moment == "_seal" else 4]
+
+    class DiedError(BaseException):
+        pass
+
+    def die(*_arguments):
+        raise DiedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Licensing, moment, die)
+        with pytest.raises(DiedError):
+            office.issue(kind, holder, reason="依申请签发", ground="x", by="SJJ:licence-officer")
+    before = logged(story, "licence.issued")
+    issued = Licensing.open(story.settings).issue(kind, holder, reason="依申请签发", ground="x", by="SJJ:licence-officer")
+    trust = TrustStore.load(story.settings.trust)
+    assert verify(issued.path.read_bytes(), trust, datetime.now(UTC) + timedelta(seconds=2)).verdict == "TOTAL-PASSED"
+    # An entry that was durable before the end is the one handed out; it is not written a second time.
+    assert logged(story, "licence.issued") == before + (1 if moment == "_seal" else 0)
+
+
+def test_a_holder_unknown_to_the_resource_gets_none_and_is_not_named(story):
+    office = Licensing.open(story.settings)
+    stranger = "91341200MA0000000X"
+    with pytest.raises(HolderNotFoundError) as refused:
+        office.issue(office.kind(STORY_KIND), stranger, reason="r", ground="g", by="SJJ:licence-officer")
+    assert stranger not in refused.value.text("zh") + refused.value.text("en")
+
+
+def test_without_a_grant_of_its_own_a_department_issues_nothing(story):
+    office = Licensing.open(story.settings)
+    kind = office.kind("机动车驾驶证")
+    with office.control.writing() as connection:
+        from sqlalchemy import delete
+
+        from hub.control import GrantRow, raise_generation
+
+        connection.execute(delete(GrantRow).where(GrantRow.resource == kind.resource))
+        raise_generation(connection)
+    with pytest.raises(NoIssuingGrantError, match="GAJ"):
+        office.issue(kind, "341202199001011234", reason="r", ground="g", by="GAJ:licence-officer")

@@ -1,0 +1,75 @@
+"""Read any snapshot that is still kept, whole or by conditions, without an index: how past answers are replayed.
+
+Answers at speed over the current snapshot are `warehouse.lookup`; both give the same wire values for the same row.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyiceberg.types import TimestampType
+
+from warehouse import sql
+from warehouse.errors import FieldMissingError
+from warehouse.merge import read_files
+from warehouse.schema import duckdb_type
+from warehouse.wire import wanted, wire_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import duckdb
+    from pyiceberg.schema import Schema
+    from pyiceberg.types import NestedField
+
+
+def fields_of(schema: Schema, code: str, fields: Sequence[str]) -> tuple[NestedField, ...]:
+    """The columns called *fields*, in that order; all, in the table's order, where none is named.
+
+    Raises:
+        FieldMissingError: the table has no such column.
+    """
+    by_name = {f.name: f for f in schema.fields}
+    for field in fields:
+        if field not in by_name:
+            raise FieldMissingError(resource=code, field=field, known=", ".join(by_name))
+    return tuple(by_name[f] for f in fields) if fields else schema.fields
+
+
+def scan(
+    con: duckdb.DuckDBPyConnection,
+    schema: Schema,
+    code: str,
+    files: Sequence[Path],
+    *,
+    key: Sequence[str],
+    where: Mapping[str, str],
+    fields: Sequence[str],
+    limit: int | None,
+) -> list[dict[str, Any]]:
+    """The rows of *files* whose fields equal all of *where*, ordered by key, as wire values.
+
+    Raises:
+        FieldMissingError: a field named does not exist.
+    """
+    chosen = fields_of(schema, code, fields)
+    conditions, parameters = ["true"], list[object]()
+    for column, value in zip(fields_of(schema, code, list(where)), where.values(), strict=False):
+        wish = wanted(column.field_type, value)
+        if wish is None:
+            return []
+        type_ = duckdb_type(column.field_type)
+        quoted = sql.name(column.name)
+        # Wire values hold whole seconds.
+        left = f"date_trunc('second', {quoted})" if isinstance(column.field_type, TimestampType) else quoted
+        conditions.append(f"{left} = CAST(? AS {type_})")
+        parameters.append(wish)
+    bound = "" if limit is None else f" LIMIT {int(limit)}"
+    rows = con.execute(
+        f"SELECT {wire_columns(chosen)} FROM (SELECT * FROM {read_files(schema, files)} "
+        f"WHERE {' AND '.join(conditions)} ORDER BY {sql.names(key)}{bound})",
+        parameters,
+    ).fetchall()
+    names = [f.name for f in chosen]
+    return [dict(zip(names, row, strict=True)) for row in rows]

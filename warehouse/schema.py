@@ -1,0 +1,116 @@
+"""How an information resource becomes an Iceberg schema: stable field ids, DuckDB types, growth by adding columns.
+
+Keeping the table is `warehouse.table`; what a value may be beyond its type is `warehouse.checks`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING
+
+from pyiceberg.schema import Schema
+from pyiceberg.types import (
+    BooleanType,
+    DateType,
+    DecimalType,
+    IcebergType,
+    LongType,
+    NestedField,
+    StringType,
+    TimestampType,
+)
+
+from catalog.model import FieldKind, to_plain
+from warehouse.errors import SchemaIncompatibleError
+
+if TYPE_CHECKING:
+    from catalog.model import Field, FieldType, InformationResource
+
+MAX_PRECISION = 38  # Iceberg spec, primitive type decimal(P,S): P is at most 38; DuckDB has the same limit.
+_NAME_LIMIT = 80
+
+
+def table_name(resource_code: str) -> str:
+    """The table's name for a resource code: lower-case letters, digits and ``_``; different codes never share one."""
+    plain = re.sub(r"[^a-z0-9_]+", "_", resource_code.lower()).strip("_")[:_NAME_LIMIT]
+    if plain == resource_code:
+        return plain
+    # Folding loses information, so a piece of the code's digest keeps two codes from meeting.
+    mark = hashlib.sha256(resource_code.encode()).hexdigest()[:8]
+    return f"{plain}_{mark}" if plain else f"resource_{mark}"
+
+
+def iceberg_type(type_: FieldType) -> IcebergType:
+    """The Iceberg type that holds every value of a list's field type."""
+    if type_.kind is FieldKind.DECIMAL:
+        return DecimalType(type_.length or MAX_PRECISION, type_.scale)
+    return {
+        FieldKind.STRING: StringType(),
+        FieldKind.INTEGER: LongType(),
+        FieldKind.DATE: DateType(),
+        # No zone: departments write local time, Asia/Shanghai throughout.
+        FieldKind.DATETIME: TimestampType(),
+        FieldKind.BOOLEAN: BooleanType(),
+    }[type_.kind]
+
+
+def duckdb_type(type_: IcebergType) -> str:
+    """The DuckDB type of an Iceberg type that `iceberg_type` answers."""
+    if isinstance(type_, DecimalType):
+        return f"DECIMAL({type_.precision},{type_.scale})"
+    return {
+        "string": "VARCHAR",
+        "long": "BIGINT",
+        "date": "DATE",
+        "timestamp": "TIMESTAMP",
+        "boolean": "BOOLEAN",
+    }[str(type_)]
+
+
+def field_type(field: Field) -> str:
+    """The DuckDB type of a list's field."""
+    return duckdb_type(iceberg_type(field.type))
+
+
+def new_schema(resource: InformationResource) -> Schema:
+    """The schema of a table that does not exist yet: field ids 1, 2, … in published order.
+
+    Every column is optional, keys too: emptiness is judged by the contract, where it gets a reason, and a column
+    that the list stops requiring needs no migration.
+    """
+    return Schema(
+        *(
+            NestedField(field_id=i, name=f.name, field_type=iceberg_type(f.type), required=False, doc=f.title)
+            for i, f in enumerate(resource.fields, start=1)
+        )
+    )
+
+
+def added_fields(resource: InformationResource, schema: Schema) -> tuple[Field, ...]:
+    """The fields that *schema* lacks, in published order. A column that the list dropped stays in the table.
+
+    Raises:
+        SchemaIncompatibleError: a field changed its type.
+    """
+    have = {f.name: f.field_type for f in schema.fields}
+    for f in resource.fields:
+        was, now = have.get(f.name), iceberg_type(f.type)
+        if was is not None and was != now:
+            raise SchemaIncompatibleError(resource=resource.code, field=f.name, was=str(was), now=str(now))
+    return tuple(f for f in resource.fields if f.name not in have)
+
+
+def contract_digest(resource: InformationResource) -> str:
+    """``sha256:…`` over all that decides how a batch of this resource is judged and merged, and nothing else."""
+    rules = ("name", "type", "key", "nullable", "codes", "pattern", "check")
+    source = resource.source
+    plain = {
+        "code": resource.code,
+        "disposition": resource.disposition.value,
+        "fields": [{k: v for k, v in to_plain(f).items() if k in rules} for f in resource.fields],
+        "source": [source.cursor_field, source.deleted_field, source.deleted_value],
+    }
+    canonical = json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
