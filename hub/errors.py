@@ -32,6 +32,7 @@ Leaves HTTP status codes to `hub.api.problems` and exit codes to the command lin
     │   ├── GrantInvalidError
     │   ├── GrantUnknownError
     │   └── CallerUnknownError
+    ├── UnforeseenError                 report it: a fault of the program itself
     ├── LicensingError                  mend the order to issue or to change a licence
     │   ├── KindUnknownError
     │   ├── HolderNotFoundError
@@ -324,6 +325,14 @@ class DemoMissingError(SetupError):
     code = "demo_missing"
     en = "The demonstration needs `{path}`, which is not there. Run it from a clone of the repository."
     zh = "演示需要 `{path}`，但未找到。请在代码仓库的克隆目录中运行。"
+
+
+class UnforeseenError(HubError):
+    """A fault of the program itself; only the kind of the exception is told, for its text may quote data."""
+
+    code = "unforeseen"
+    en = "Something unforeseen happened ({kind}). Run the same command with --trace and report what it prints."
+    zh = "发生了未预料的错误（{kind}）。请加上 --trace 重新运行，并报告其输出。"
 
 
 class LicensingError(HubError):

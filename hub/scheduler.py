@@ -35,17 +35,18 @@ TASKS_PER_CORE = 4
 POLL_S = 0.5
 WATCH_S = 1.0
 RETRY_DELAY_S = 20
-STOP_GRACE_S = 8
+STOP_GRACE_S = 5
 REQUEST_TIMEOUT_S = 30
 PAGE = 100
+START_TIMEOUT_S = 180
 INGEST_PATTERN = "ingest.%"
 ATTEMPTS = 8
 COMPONENTS = (
     ("api-server", ("api-server",)),
     ("scheduler", ("scheduler", "--skip-serve-logs")),
     ("dag-processor", ("dag-processor",)),
-    ("triggerer", ("triggerer", "--skip-serve-logs")),
 )
+SETUP, TRIGGERER = "setup", "triggerer"
 # Tasks are forked from the scheduler. What they all import, it imports once, before the fork: a second or more of
 # processor time saved for every task. DuckDB is not among it; it starts after the fork (docs/ingestion.md).
 LOCAL_SETTINGS = """\
@@ -107,12 +108,8 @@ class EmbeddedAirflow:
         """JSON file with the generated password of Airflow's user `admin` (mode 0600)."""
         return self.settings.airflow / "passwords.json"
 
-    def start(self) -> None:
-        """Migrate Airflow's database and start its processes; returns when the API answers.
-
-        Raises:
-            SchedulerFailedError: a process ended or did not come up; the message names its log.
-        """
+    def begin(self) -> None:
+        """Prepare the folder and begin to migrate Airflow's database, without waiting for it."""
         home = self.settings.airflow
         (home / "logs").mkdir(parents=True, exist_ok=True)
         self.port = self.port or free_port()
@@ -121,30 +118,53 @@ class EmbeddedAirflow:
         # Airflow puts this folder on its path and imports the file when it initialises.
         replace_file(home / "config" / "airflow_local_settings.py", LOCAL_SETTINGS.encode())
         self.environ = self._environment()
-        migrated = home / "migrated"
-        if not migrated.exists():
-            self._run("db", "migrate")
+        if not self._migrated.exists():
+            self._launch(SETUP, "db", "migrate")
+
+    def start(self) -> None:
+        """Start Airflow's processes; returns when its API answers and scheduler and DAG processor are at work.
+
+        Raises:
+            SchedulerFailedError: a process ended or did not come up; the message names its log.
+        """
+        if not self.environ:
+            self.begin()
+        setup = self._processes.pop(SETUP, None)
+        if setup is not None:
+            if setup.wait():
+                raise SchedulerFailedError(component="db migrate", log=str(self._log(SETUP)))
             # Written last: a crash before it migrates again, which is harmless.
-            migrated.touch()
+            self._migrated.touch()
         for name, arguments in COMPONENTS:
-            log = (home / "logs" / f"{name}.log").open("ab")
-            # A session of its own: Ctrl-C in the terminal reaches us alone, and stop() ends the whole group.
-            self._processes[name] = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-                [sys.executable, "-m", "airflow", *arguments],
-                env=self.environ,
-                cwd=home,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-            log.close()
-        self._await(self._healthy, what="health", timeout_s=120)
+            self._launch(name, *arguments)
+        self._await(self._healthy, what="health", timeout_s=START_TIMEOUT_S)
+        # The triggerer is needed by nothing before this; started with the others it would only slow them.
+        self._launch(TRIGGERER, TRIGGERER, "--skip-serve-logs")
         self._client = httpx.Client(
             base_url=f"{self.url}/api/v2",
             headers={"Authorization": f"Bearer {self._token()}"},
             timeout=REQUEST_TIMEOUT_S,
         )
+
+    @property
+    def _migrated(self) -> Path:
+        return self.settings.airflow / "migrated"
+
+    def _log(self, name: str) -> Path:
+        return self.settings.airflow / "logs" / f"{name}.log"
+
+    def _launch(self, name: str, *arguments: str) -> None:
+        with self._log(name).open("ab") as log:
+            # A session of its own: Ctrl-C in the terminal reaches us alone, and stop() ends the whole group.
+            self._processes[name] = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+                [sys.executable, "-m", "airflow", *arguments],
+                env=self.environ,
+                cwd=self.settings.airflow,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
 
     def stop(self) -> None:
         """End every process of every component, politely first."""
@@ -165,10 +185,12 @@ class EmbeddedAirflow:
     def prepare(self, dag_ids: Sequence[str]) -> None:
         """Create the registry's pools, wait until every DAG of *dag_ids* is known, end what a killed run left over."""
         compiled = registry.read(self.settings.registry)
+        present = {pool["name"]: pool["slots"] for pool in self._pages("/pools", "pools")}
         for name, slots in compiled["pools"].items():
-            reply = self._api("POST", "/pools", json={"name": name, "slots": slots}, expect=(201, 409))
-            if reply.status_code == httpx.codes.CONFLICT:
-                self._api("PATCH", f"/pools/{name}", json={"slots": slots})
+            if name not in present:
+                self._api("POST", "/pools", json={"name": name, "slots": slots}, expect=(201, 409))
+            elif present[name] != slots:
+                self._api("PATCH", f"/pools/{name}", params={"update_mask": "slots"}, json={"name": name, "slots": slots})
         wanted = set(dag_ids)
         self._await(lambda: wanted <= self.known_dags(), what="DAGs", timeout_s=120)
         # A run whose tasks died with an earlier Airflow would keep its DAG's one place until it times out.
@@ -289,20 +311,7 @@ class EmbeddedAirflow:
     def _check_alive(self) -> None:
         for name, process in self._processes.items():
             if process.poll() is not None:
-                raise SchedulerFailedError(component=name, log=str(self.settings.airflow / "logs" / f"{name}.log"))
-
-    def _run(self, *arguments: str) -> None:
-        log = self.settings.airflow / "logs" / "setup.log"
-        with log.open("ab") as out:
-            done = subprocess.run(  # noqa: S603 - our own interpreter and arguments
-                [sys.executable, "-m", "airflow", *arguments],
-                env=self.environ,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-        if done.returncode:
-            raise SchedulerFailedError(component=" ".join(arguments), log=str(log))
+                raise SchedulerFailedError(component=name, log=str(self._log(name)))
 
     def _write_password(self) -> None:
         if not self.password_file.exists():

@@ -13,7 +13,7 @@ from catalog.errors import CatalogError
 from hub.cli import audit, calls, demo, ingest, licences, lists, serve
 from hub.cli.language import LANGUAGES, say
 from hub.cli.output import INTERRUPTED, OK, USAGE, err, fail, usage, wants_json
-from hub.errors import HubError
+from hub.errors import HubError, UnforeseenError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help=say(
         "政通：城市数据共享枢纽与电子证照平台。文档：docs/；退出码：docs/operations.md。",
@@ -81,6 +82,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if "--trace" in given:
             raise
         return fail(error, as_json=as_json)
+    except Exception as error:
+        if "--trace" in given:
+            raise
+        # Unforeseen, so its text is not shown: it may quote a row. --trace shows it to who asks.
+        return fail(UnforeseenError(kind=type(error).__name__), as_json=as_json)
     return code if isinstance(code, int) else OK
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hub.cli.ingest import print_reports
+from hub.cli.ingest import print_reports, resource_names
 from hub.cli.language import LANG, say
 from hub.cli.output import DATA_INVALID, LOG_INVALID, OK, err, note, out, table
 from hub.cli.progress import watch
@@ -21,6 +21,7 @@ from hub.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from catalog.model import Department
     from hub.demo.story import Story, Verdicts
     from hub.loads import LoadReport
     from hub.scheduler import EmbeddedAirflow
@@ -70,6 +71,7 @@ def _interrupt(*_: object) -> None:
 
 def _tell(story: Story, airflow: EmbeddedAirflow) -> int:
     """The chapters, in order; the exit code says whether each ended as it must."""
+    airflow.begin()
     with _chapter(say("生成部门业务系统（或沿用已有的）", "Making the departments' systems, or finding them as they were")):
         manifest = story.build_city()
         story.open_systems()
@@ -89,7 +91,7 @@ def _tell(story: Story, airflow: EmbeddedAirflow) -> int:
         story.serve()
     entry = _call(story)
     with _chapter(say("每类证照签发一份", "Issuing a licence of every kind")):
-        issued = story.issue_each_kind()
+        issued = story.issue_each_kind(LANG)
     headings = (say("证照", "Licence"), say("证照标识", "Identifier"), "")
     table("", headings, ([kind, number, say("新签发", "issued") if new else say("已有", "there already")] for kind, number, new in issued))
     with _chapter(say("验证、伪造、撤销、再验证", "Verifying, forging, revoking, verifying again")):
@@ -125,9 +127,9 @@ def _say_list(story: Story, *, already: bool) -> None:
 def _ingest(story: Story, airflow: EmbeddedAirflow, codes: list[str], title: str) -> bool:
     run = f"demo-{time.time_ns()}"
     with _chapter(title):
-        watch(story.ingest(airflow, codes, run), story.titles)
+        watch(story.ingest(airflow, codes, run), story.titles(LANG))
     reports = story.reports(run)
-    print_reports(reports)
+    print_reports(reports, names={code: name for code, name in resource_names(story.list_).items() if code in codes})
     _say_departments(story, reports)
     if reports and all(r.outcome == "unchanged" for r in reports):
         note(say("  与上次相比无任何变化。", "  Nothing has changed since the last run."))
@@ -135,21 +137,26 @@ def _ingest(story: Story, airflow: EmbeddedAirflow, codes: list[str], title: str
 
 
 def _say_departments(story: Story, reports: list[LoadReport]) -> None:
-    from warehouse.reasons import describe
+    from warehouse.reasons import Reason
 
     list_ = story.list_
     rows: dict[str, list[int]] = {}
     reasons: dict[str, int] = {}
     for report in reports:
-        counts = rows.setdefault(list_.departments_by_code[list_.by_code[report.resource].provider].name, [0, 0, 0, 0])
+        counts = rows.setdefault(_name(list_.departments_by_code[list_.by_code[report.resource].provider]), [0, 0, 0, 0])
         counts[:] = (counts[0] + report.read, counts[1] + report.accepted, counts[2] + report.changed, counts[3] + report.rejected)
         for reason, count in report.reasons.items():
-            reasons[reason] = reasons.get(reason, 0) + count
+            code = reason.partition(":")[0]
+            reasons[code] = reasons.get(code, 0) + count
     headings = (say("部门", "Department"), say("读取", "Read"), say("接受", "Accepted"), say("变化", "Changed"), say("拒绝", "Rejected"))
     table("", headings, ([name, *counts] for name, counts in rows.items()), right=(1, 2, 3, 4))
     if reasons:
         ordered = sorted(reasons.items(), key=lambda item: -item[1])
-        table("", (say("拒绝原因（原文在隔离区）", "Why rejected (the text is in quarantine)"), say("条数", "Rows")), ([describe(r, LANG), n] for r, n in ordered), right=(1,))
+        table("", (say("拒绝原因（原文在隔离区）", "Why rejected (the text is in quarantine)"), say("条数", "Rows")), ([Reason(r, "…").text(LANG, say("信息项", "field")), n] for r, n in ordered), right=(1,))
+
+
+def _name(department: Department) -> str:
+    return department.name if LANG == "zh" else department.name_en
 
 
 def _call(story: Story) -> int:
@@ -199,7 +206,7 @@ def _audit(story: Story, entry: int) -> bool:
     with _chapter(say("审计：重算日志，重放调用", "Auditing: recomputing the log, replaying the call")):
         log = verify_log(story.settings)
         again = replay(story.settings, entry)
-    note(say(f"  日志 {log.size} 个条目，{len(log.faults)} 处问题；重放第 {entry} 条：", f"  {log.size} entries, {len(log.faults)} faults; replay of entry {entry}:") + again.text(LANG).splitlines()[-1])
+    note(say(f"  日志 {log.size} 个条目，{len(log.faults)} 处问题；重放第 {entry} 条：", f"  {log.size} entries, {len(log.faults)} faults; replay of entry {entry}: ") + again.text(LANG).splitlines()[-1])
     return not log.faults and again.verdict == "same"
 
 

@@ -12,8 +12,9 @@ from hub.cli.output import DATA_INVALID, OK, note, print_json, table
 from hub.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from catalog.model import ResponsibilityList
     from hub.loads import LoadReport
 
 ingest = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=say("数据归集", "Ingestion"))
@@ -42,7 +43,8 @@ def run(
     from warehouse.errors import WarehouseError
 
     settings = Settings.from_environment()
-    wanted = [r.code for r in current_list(settings).resources] if every else list(codes or ())
+    names = resource_names(current_list(settings))
+    wanted = list(names) if every else list(codes or ())
     if not wanted:
         raise typer.BadParameter(say("请给出资源代码或 --all", "name a resource or give --all"), param_hint="CODE")
     name = f"cli-{time.time_ns()}"
@@ -56,7 +58,7 @@ def run(
         else:
             note(f"{code} ✓")
     reports = of_run(Control.open(settings), name)
-    print_reports(reports, as_json=as_json)
+    print_reports(reports, as_json=as_json, names={code: names.get(code, "") for code in wanted})
     return DATA_INVALID if failed else OK
 
 
@@ -65,9 +67,13 @@ def status(codes: Codes = None, *, as_json: Json = False) -> int:
     """The newest run record of each resource."""
     from hub.control import Control
     from hub.loads import latest
+    from hub.published import current_list
 
-    reports = latest(Control.open(Settings.from_environment()))
-    print_reports([r for r in reports if not codes or r.resource in codes], as_json=as_json)
+    settings = Settings.from_environment()
+    control = Control.open(settings)
+    names = resource_names(current_list(settings, control))
+    reports = [r for r in latest(control) if not codes or r.resource in codes]
+    print_reports(reports, as_json=as_json, names=names)
     return OK
 
 
@@ -79,26 +85,49 @@ def rejects(
     as_json: Json = False,
 ) -> int:
     """What lies in quarantine for one resource."""
+    from hub.errors import ResourceUnknownError
+    from hub.published import current_list
     from warehouse.engine import Warehouse
-    from warehouse.reasons import describe
 
     settings = Settings.from_environment()
-    rejected = Warehouse(settings.warehouse, catalog_uri=settings.catalog_url).quarantine(code)
+    resource = current_list(settings).by_code.get(code)
+    if resource is None:
+        raise ResourceUnknownError(resource=code)
+    titles = {f.name: f.title if LANG == "zh" else f.name for f in resource.fields}
+    rejected = Warehouse(settings.warehouse, catalog_uri=settings.catalog_url).quarantine(code, limit=limit)
     if as_json:
-        print_json([{"line": r.line, "reasons": list(r.reasons), "batch": r.batch} for r in rejected])
+        print_json([{"line": r.line, "reasons": [str(x) for x in r.reasons], "batch": r.batch_id} for r in rejected])
         return OK
     table(
         "",
         [say("记录", "Record"), say("原因", "Why"), say("批次", "Batch")],
-        ([r.line, "; ".join(describe(reason, LANG) for reason in r.reasons), r.batch[:19]] for r in rejected[:limit]),
+        (
+            [r.line, "; ".join(x.text(LANG, titles.get(x.field, x.field)) for x in r.reasons), r.batch_id[:12]]
+            for r in rejected
+        ),
         right=(0,),
     )
-    note(say(f"共 {len(rejected):,} 条。原文保存在隔离区，修正来源后重新归集即可。", f"{len(rejected):,} in all. Their text is kept in quarantine; mend the source and load again."))
+    note(
+        say(
+            f"显示 {len(rejected):,} 条（最多 {limit:,} 条）。原文保存在隔离区；修正来源后重新归集即可。",
+            f"{len(rejected):,} shown (at most {limit:,}). Their text is kept in quarantine; mend the source, load again.",
+        )
+    )
     return OK
 
 
-def print_reports(reports: Iterable[LoadReport], *, as_json: bool = False) -> None:
-    """A table of loads, one line each."""
+def resource_names(list_: ResponsibilityList) -> dict[str, str]:
+    """Resource code → its name in the language of the run, in the order of the list."""
+    return {r.code: r.name if LANG == "zh" else r.name_en for r in list_.resources}
+
+
+def print_reports(
+    reports: Iterable[LoadReport], *, as_json: bool = False, names: Mapping[str, str] | None = None
+) -> None:
+    """A table of loads, one line each, in the order of *names* (resource code → name) where it is given."""
+    known = names or {}
+    place = {code: at for at, code in enumerate(known)}
+    reports = sorted(reports, key=lambda r: (place.get(r.resource, len(place)), r.resource))
     if as_json:
         print_json([{name: getattr(r, name) for name in r.__slots__} for r in reports])
         return
@@ -109,17 +138,18 @@ def print_reports(reports: Iterable[LoadReport], *, as_json: bool = False) -> No
         "running": say("进行中", "running"),
     }
     headings = (
-        say("资源", "Resource"), say("读取", "Read"), say("接受", "Accepted"), say("新增", "New"), say("变更", "Updated"),
+        say("资源", "Resource"), *([say("名称", "Name")] if known else []), say("读取", "Read"), say("接受", "Accepted"), say("新增", "New"), say("变更", "Updated"),
         say("删除", "Deleted"), say("拒绝", "Rejected"), say("秒", "Seconds"), say("结果", "Outcome"),
     )  # fmt: skip
     rows = [
         (
-            r.resource, r.read, r.accepted, r.inserted, r.updated, r.deleted, r.rejected, f"{r.total_seconds:.1f}",
+            r.resource, *([known.get(r.resource, "")] if known else []), r.read, r.accepted, r.inserted, r.updated, r.deleted, r.rejected, f"{r.total_seconds:.1f}",
             words.get(r.outcome, r.outcome) + (f": {r.error(LANG)}" if r.error_code else ""),
         )
         for r in reports
     ]  # fmt: skip
-    table("", headings, rows, right=(1, 2, 3, 4, 5, 6, 7))
+    shift = 1 if known else 0
+    table("", headings, rows, right=tuple(at + shift for at in range(1, 8)))
 
 
 def add_to(app: typer.Typer) -> None:

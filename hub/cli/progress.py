@@ -18,7 +18,6 @@ from hub.ingestion import STEPS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from hub.loads import LoadReport
     from hub.scheduler import RunState
 
 MARKS = {"success": "✓", "running": "…", "queued": "·", "scheduled": "·", "failed": "✗", "upstream_failed": "✗"}
@@ -30,11 +29,8 @@ def step_names() -> dict[str, str]:
     return dict(zip(STEPS, say("抽取 校验 入库 索引", "extract check commit index").split(), strict=True))
 
 
-def watch(
-    states: Iterator[list[RunState]], titles: Mapping[str, str], reports: Mapping[str, LoadReport] | None = None
-) -> list[RunState]:
+def watch(states: Iterator[list[RunState]], titles: Mapping[str, str]) -> list[RunState]:
     """Show *states* until they end and return the last; *titles* are by DAG id."""
-    del reports
     begun = time.monotonic()
     last: list[RunState] = []
     if not err.is_terminal:

@@ -133,10 +133,11 @@ class Story:
         """One DAG per resource of the list, in its order."""
         return [f"ingest.{resource.code}" for resource in self.list_.resources]
 
-    @property
-    def titles(self) -> dict[str, str]:
+    def titles(self, lang: str) -> dict[str, str]:
         """DAG id → what a person calls it."""
         departments = self.list_.departments_by_code
+        if lang != "zh":
+            return {f"ingest.{r.code}": f"{r.name_en} · {departments[r.provider].name_en}" for r in self.list_.resources}
         return {f"ingest.{r.code}": f"{r.name} · {departments[r.provider].name}" for r in self.list_.resources}
 
     def ingest(self, airflow: EmbeddedAirflow, codes: list[str], run: str) -> Iterator[list[RunState]]:
@@ -256,17 +257,18 @@ class Story:
 
     # --- licences ------------------------------------------------------------------------------------------------
 
-    def issue_each_kind(self) -> list[tuple[str, str, bool]]:
-        """A licence of every kind to the first holder of its resource: (kind, identifier, newly issued)."""
+    def issue_each_kind(self, lang: str) -> list[tuple[str, str, bool]]:
+        """A licence of every kind to the first holder of its resource: (kind's name, identifier, newly issued)."""
         office = Licensing.open(self.settings)
         done = []
         for kind in office.kinds.values():
+            name = kind.name if lang == "zh" else kind.name_en
             try:
                 issued = self._issue(office, kind.name)
             except LicenceExistsError as exists:
-                done.append((kind.name, str(exists.params["identifier"]), False))
+                done.append((name, str(exists.params["identifier"]), False))
             else:
-                done.append((kind.name, issued.identifier, True))
+                done.append((name, issued.identifier, True))
         return done
 
     def _issue(self, office: Licensing, name: str) -> Issued:
