@@ -156,13 +156,15 @@ class Ingestion:
         staged = StagedBatch.from_json(checked["staged"])
         done = Checked.from_json(checked["checked"])
         with self.step("commit") as notes:
+            before = self.warehouse.current_snapshot(self.code)
             result = self.warehouse.commit(self.resource, staged, done)
             logged = self._entry_of(done.batch_id) is not None
             if result.already and logged:
                 # An earlier run brought this very batch in and told its counts; this one changed nothing.
                 result = replace(result, inserted=0, updated=0, deleted=0, unchanged=done.accepted)
-            notes |= self._counted(result)
-            if result.snapshot_id is not None and not logged:
+            notes.update(self._counted(result))
+            # A load that found nothing new made no snapshot, and there is nothing to log.
+            if (result.already or result.snapshot_id != before) and not logged:
                 notes["log_index"] = self._log(done, result)
         return {**checked, "committed": result.to_json()}
 
@@ -193,12 +195,16 @@ class Ingestion:
             yield notes
         except (ConnectorError, WarehouseError, HubError) as error:
             told = {"error": {"en": error.text("en"), "zh": error.text("zh")}, "step": name}
-            self._record(name, begun, {"outcome": FAILED, "error_code": type(error).__name__, "notes": told}, ended=True)
+            self._record(
+                name, begun, {"outcome": FAILED, "error_code": type(error).__name__, "notes": told}, ended=True
+            )
             raise
         except BaseException as error:
             # An unforeseen error may carry a row in its text, so only its kind is kept; the task's log has the rest.
             told = {"error": {"en": type(error).__name__, "zh": type(error).__name__}, "step": name}
-            self._record(name, begun, {"outcome": FAILED, "error_code": type(error).__name__, "notes": told}, ended=True)
+            self._record(
+                name, begun, {"outcome": FAILED, "error_code": type(error).__name__, "notes": told}, ended=True
+            )
             raise
         self._record(name, begun, notes, ended=last)
 
@@ -212,8 +218,16 @@ class Ingestion:
                         batch_id="",
                         started=datetime.now(UTC),
                         outcome=RUNNING,
-                        read=0, accepted=0, inserted=0, updated=0, deleted=0, unchanged=0, rejected=0,
-                        reasons={}, seconds={}, notes={},
+                        read=0,
+                        accepted=0,
+                        inserted=0,
+                        updated=0,
+                        deleted=0,
+                        unchanged=0,
+                        rejected=0,
+                        reasons={},
+                        seconds={},
+                        notes={},
                     )
                 )
 

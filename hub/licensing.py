@@ -213,9 +213,7 @@ class Licensing:
 
         return Keyring(self.settings.keys).secret(f"licence-caller-{department}", admit).decode()
 
-    def _reserve(
-        self, kind: LicenceKind, holder: str, *, by: str, reason: str, ground: str
-    ) -> LicenceIdentifier:
+    def _reserve(self, kind: LicenceKind, holder: str, *, by: str, reason: str, ground: str) -> LicenceIdentifier:
         """The identifier of this holder's licence of this kind: pending or in force, or a new, pending one."""
         now = self.clock()
         holder_hash = self.evidence.subject({"kind": kind.code, "holder": holder})
@@ -371,9 +369,7 @@ class Licensing:
             connection.execute(
                 sa.update(StatusListRow)
                 .where(StatusListRow.name == name)
-                .values(
-                    published_at=now, valid_until=now + STATUS_VALID, token_digest=digest, log_index=recorded.index
-                )
+                .values(published_at=now, valid_until=now + STATUS_VALID, token_digest=digest, log_index=recorded.index)
             )
             replace_file(self.settings.status / f"{name}.jwt", token.encode())
         self.evidence.publish_through(recorded.index)
@@ -415,9 +411,7 @@ def _take_slot(connection: Connection, slots: int) -> tuple[int, int]:
     if slot >= slots:
         shard, slot = shard + 1, 0
     if shard in lists:
-        connection.execute(
-            sa.update(StatusListRow).where(StatusListRow.name == str(shard)).values(next_index=slot + 1)
-        )
+        connection.execute(sa.update(StatusListRow).where(StatusListRow.name == str(shard)).values(next_index=slot + 1))
     else:
         connection.execute(
             sa.insert(StatusListRow).values(name=str(shard), issuer="hub", size=slots, next_index=slot + 1)

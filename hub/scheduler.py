@@ -16,8 +16,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
@@ -27,6 +26,7 @@ from hub.files import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from hub.settings import Settings
 
@@ -91,7 +91,7 @@ class EmbeddedAirflow:
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _client: httpx.Client | None = None
 
-    def __enter__(self) -> EmbeddedAirflow:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -190,7 +190,9 @@ class EmbeddedAirflow:
             if name not in present:
                 self._api("POST", "/pools", json={"name": name, "slots": slots}, expect=(201, 409))
             elif present[name] != slots:
-                self._api("PATCH", f"/pools/{name}", params={"update_mask": "slots"}, json={"name": name, "slots": slots})
+                self._api(
+                    "PATCH", f"/pools/{name}", params={"update_mask": "slots"}, json={"name": name, "slots": slots}
+                )
         wanted = set(dag_ids)
         self._await(lambda: wanted <= self.known_dags(), what="DAGs", timeout_s=120)
         # A run whose tasks died with an earlier Airflow would keep its DAG's one place until it times out.

@@ -27,7 +27,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help=say(
         "政通：城市数据共享枢纽与电子证照平台。文档：docs/；退出码：docs/operations.md。",
-        "Zhengtong: a city's data-sharing hub and electronic-licence platform. Docs: docs/; exit codes: docs/operations.md.",
+        "Zhengtong: a city's data-sharing hub and electronic-licence platform. "
+        "Documents: docs/; exit codes: docs/operations.md.",
     ),
 )
 
@@ -35,7 +36,8 @@ app = typer.Typer(
 @app.callback()
 def root(
     lang: Annotated[
-        str | None, typer.Option("--lang", help=say("语言：zh 或 en（默认随系统区域设置）", "zh or en (default: the locale)"))
+        str | None,
+        typer.Option("--lang", help=say("语言：zh 或 en（默认随系统区域设置）", "zh or en (default: the locale)")),
     ] = None,
     *,
     trace: Annotated[bool, typer.Option("--trace", help=say("出错时显示调用栈", "show the stack on errors"))] = False,
@@ -55,7 +57,7 @@ audit.add_to(app)
 licences.add_to(app)
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
+def run(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return for each way a command ends
     """Parse *arguments* (default: the process's), run the command, return the exit code."""
     from connectors.errors import ConnectorError
     from licence.errors import LicenceError
@@ -111,19 +113,17 @@ def _explain(error: usage_errors.ClickException) -> str:
     """A usage error in the language of the run."""
     name = ""
     if isinstance(error, usage_errors.BadParameter):
-        name = error.param_hint if isinstance(error.param_hint, str) else (error.param.name or "" if error.param else "")
+        name = (
+            error.param_hint if isinstance(error.param_hint, str) else (error.param.name or "" if error.param else "")
+        )
     if isinstance(error, usage_errors.MissingParameter):
         return say(f"缺少 `{name}`。", f"`{name}` is missing.")
     if isinstance(error, usage_errors.BadParameter):
         return say(f"`{name}` 的值无效：{error.message}", f"`{name}` is not valid: {error.message}")
     if isinstance(error, usage_errors.NoSuchOption):
         near = "，".join(error.possibilities or [])
-        return say(
-            f"没有选项 `{error.option_name}`" + (f"，是否指 {near}？" if near else "。"), error.format_message()
-        )
+        return say(f"没有选项 `{error.option_name}`" + (f"，是否指 {near}？" if near else "。"), error.format_message())
     if error.message.startswith("No such command"):
         wrong, _, near = error.message.removeprefix("No such command ").partition(". ")
-        return say(
-            f"没有命令 {wrong}" + (near.replace("Did you mean", "，是否指") if near else "。"), error.message
-        )
+        return say(f"没有命令 {wrong}" + (near.replace("Did you mean", "，是否指") if near else "。"), error.message)
     return error.format_message()

@@ -37,13 +37,22 @@ def verify(*, as_json: Json = False) -> int:
         return LOG_INVALID if report.faults else OK
     for fault in report.faults:
         out.print(fault.text(LANG), markup=False)
-    table("", [say("条目类型", "Kind of entry"), say("数量", "Count")], sorted(report.entries_by_kind.items()), right=(1,))
+    table(
+        "", [say("条目类型", "Kind of entry"), say("数量", "Count")], sorted(report.entries_by_kind.items()), right=(1,)
+    )
     verdict = say("日志有误", "The log is NOT in order") if report.faults else say("日志完好", "The log is in order")
-    note(say(f"{verdict}：{report.size} 个条目，根 {report.root.hex()}", f"{verdict}: {report.size} entries, root {report.root.hex()}"))
+    note(
+        say(
+            f"{verdict}：{report.size} 个条目，根 {report.root.hex()}",
+            f"{verdict}: {report.size} entries, root {report.root.hex()}",
+        )
+    )
     return LOG_INVALID if report.faults else OK
 
 
-@audit.command("replay", help=say("重新裁决并重新扫描一次调用，与当时比对", "Decide and scan a call again, and compare"))
+@audit.command(
+    "replay", help=say("重新裁决并重新扫描一次调用，与当时比对", "Decide and scan a call again, and compare")
+)
 def replay(index: Index, *, as_json: Json = False) -> int:
     """The same list, grants, snapshot: the same answer; exit 13 when not, 11 when something is gone."""
     from hub.auditing import replay as replay_entry

@@ -22,21 +22,29 @@ def call(
         list[str],
         typer.Argument(
             metavar="KEY=VALUE…",
-            help=say("查询条件；VALUE 写作 @文件 或 - 时从文件或标准输入读取，避免个人信息留在命令历史中",
-                     "look-up keys; VALUE may be @FILE or - (standard input), which keeps personal data out of the shell's history"),
+            help=say(
+                "查询条件；VALUE 写作 @文件 或 - 时从文件或标准输入读取，避免个人信息留在命令历史中",
+                "look-up keys; VALUE may be @FILE or - (standard input), which keeps personal data out of the "
+                "shell's history",
+            ),
             show_default=False,
         ),
     ],
     *,
-    purpose: Annotated[str | None, typer.Option("--purpose", help=say("事项编码（必填用途）", "matter code: what it is for"))] = None,
+    purpose: Annotated[
+        str | None, typer.Option("--purpose", help=say("事项编码（必填用途）", "matter code: what it is for"))
+    ] = None,
     case: Annotated[str, typer.Option("--case", help=say("办件号", "case number"))] = "",
     fields: Annotated[str, typer.Option("--fields", help=say("信息项，逗号分隔", "fields, comma-separated"))] = "",
     claim: Annotated[
         list[str] | None,
-        typer.Option("--verify", metavar="FIELD=VALUE", help=say("只核验，不取数；可重复", "verify only, no values; may repeat")),
+        typer.Option(
+            "--verify", metavar="FIELD=VALUE", help=say("只核验，不取数；可重复", "verify only, no values; may repeat")
+        ),
     ] = None,
     key_file: Annotated[
-        Path | None, typer.Option("--key-file", envvar=KEY_VARIABLE, help=say("调用密钥文件", "file with the caller key"))
+        Path | None,
+        typer.Option("--key-file", envvar=KEY_VARIABLE, help=say("调用密钥文件", "file with the caller key")),
     ] = None,
     server: Annotated[str | None, typer.Option("--server", help=say("平台地址", "the hub's address"))] = None,
     as_json: Annotated[bool, typer.Option("--json", help=say("输出 JSON", "print JSON"))] = False,
@@ -92,11 +100,12 @@ def call(
             rows = ([name, value, say("已脱敏", "masked") if name in masked else ""] for name, value in record.items())
             table("", [say("信息项", "Field"), say("值", "Value"), ""], rows)
     if not as_json:
-        receipt = called.receipt
+        entry, log = called.receipt["entry"], called.receipt["log"]
         note(
             say(
-                f"应答签名有效。存证：日志 {receipt['log']} 第 {receipt['entry']} 条。重放：zhengtong audit replay {receipt['entry']}",
-                f"The answer's signature holds. Evidence: entry {receipt['entry']} of log {receipt['log']}. Replay: zhengtong audit replay {receipt['entry']}",
+                f"应答签名有效。存证：日志 {log} 第 {entry} 条。重放：zhengtong audit replay {entry}",
+                f"The answer's signature holds. Evidence: entry {entry} of log {log}. "
+                f"Replay: zhengtong audit replay {entry}",
             )
         )
     return OK
@@ -119,7 +128,8 @@ def _read(path: Path, what: str) -> str:
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise typer.BadParameter(
-            say(f"无法从 {path} 读取{what}（{why}）", f"{what} cannot be read from {path} ({why})"), param_hint=str(path)
+            say(f"无法从 {path} 读取{what}（{why}）", f"{what} cannot be read from {path} ({why})"),
+            param_hint=str(path),
         ) from error
 
 

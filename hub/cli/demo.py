@@ -31,8 +31,15 @@ VALID, FORGED, REVOKED = 0, 10, 12
 
 def demo(
     *,
-    once: Annotated[bool, typer.Option("--once", help=say("完成后退出，不继续服务", "exit when done instead of serving"))] = False,
-    scale: Annotated[float, typer.Option("--scale", min=0.001, max=100, help=say("人口规模：1 约 2 万人", "size: 1 is about 20,000 persons"))] = 1.0,
+    once: Annotated[
+        bool, typer.Option("--once", help=say("完成后退出，不继续服务", "exit when done instead of serving"))
+    ] = False,
+    scale: Annotated[
+        float,
+        typer.Option(
+            "--scale", min=0.001, max=100, help=say("人口规模：1 约 2 万人", "size: 1 is about 20,000 persons")
+        ),
+    ] = 1.0,
     seed: Annotated[int, typer.Option("--seed", help=say("随机种子", "random seed"))] = 3412,
     port: Annotated[int | None, typer.Option("--port", help=say("数据调用服务端口", "port of the API"))] = None,
 ) -> int:
@@ -72,7 +79,9 @@ def _interrupt(*_: object) -> None:
 def _tell(story: Story, airflow: EmbeddedAirflow) -> int:
     """The chapters, in order; the exit code says whether each ended as it must."""
     airflow.begin()
-    with _chapter(say("生成部门业务系统（或沿用已有的）", "Making the departments' systems, or finding them as they were")):
+    with _chapter(
+        say("生成部门业务系统（或沿用已有的）", "Making the departments' systems, or finding them as they were")
+    ):
         manifest = story.build_city()
         story.open_systems()
     with _chapter(say("发布数据共享责任清单", "Publishing the sharing-responsibility list")):
@@ -81,7 +90,9 @@ def _tell(story: Story, airflow: EmbeddedAirflow) -> int:
     with _chapter(say("启动 Airflow", "Starting Airflow")):
         airflow.start()
         airflow.prepare(story.dag_ids)
-    ok = _ingest(story, airflow, [r.code for r in story.list_.resources], say("归集全部资源", "Ingesting every resource"))
+    ok = _ingest(
+        story, airflow, [r.code for r in story.list_.resources], say("归集全部资源", "Ingesting every resource")
+    )
     if manifest.day == 1:
         changes = story.next_day()
         title = say("第二天：来源有迟到的更正、删除和新批次", "Day two: a late correction, a delete, new batches")
@@ -93,11 +104,22 @@ def _tell(story: Story, airflow: EmbeddedAirflow) -> int:
     with _chapter(say("每类证照签发一份", "Issuing a licence of every kind")):
         issued = story.issue_each_kind(LANG)
     headings = (say("证照", "Licence"), say("证照标识", "Identifier"), "")
-    table("", headings, ([kind, number, say("新签发", "issued") if new else say("已有", "there already")] for kind, number, new in issued))
+    table(
+        "",
+        headings,
+        (
+            [kind, number, say("新签发", "issued") if new else say("已有", "there already")]
+            for kind, number, new in issued
+        ),
+    )
     with _chapter(say("验证、伪造、撤销、再验证", "Verifying, forging, revoking, verifying again")):
         verdicts = story.judge()
     _say_verdicts(verdicts)
-    right = (verdicts.valid.exit_code, verdicts.forged.exit_code, verdicts.revoked.exit_code) == (VALID, FORGED, REVOKED)
+    right = (verdicts.valid.exit_code, verdicts.forged.exit_code, verdicts.revoked.exit_code) == (
+        VALID,
+        FORGED,
+        REVOKED,
+    )
     whole = _audit(story, entry)
     if not (right and whole):
         return LOG_INVALID
@@ -129,7 +151,7 @@ def _ingest(story: Story, airflow: EmbeddedAirflow, codes: list[str], title: str
     with _chapter(title):
         watch(story.ingest(airflow, codes, run), story.titles(LANG))
     reports = story.reports(run)
-    print_reports(reports, names={code: name for code, name in resource_names(story.list_).items() if code in codes})
+    print_reports(reports, {code: name for code, name in resource_names(story.list_).items() if code in codes})
     _say_departments(story, reports)
     if reports and all(r.outcome == "unchanged" for r in reports):
         note(say("  与上次相比无任何变化。", "  Nothing has changed since the last run."))
@@ -143,16 +165,34 @@ def _say_departments(story: Story, reports: list[LoadReport]) -> None:
     rows: dict[str, list[int]] = {}
     reasons: dict[str, int] = {}
     for report in reports:
-        counts = rows.setdefault(_name(list_.departments_by_code[list_.by_code[report.resource].provider]), [0, 0, 0, 0])
-        counts[:] = (counts[0] + report.read, counts[1] + report.accepted, counts[2] + report.changed, counts[3] + report.rejected)
+        counts = rows.setdefault(
+            _name(list_.departments_by_code[list_.by_code[report.resource].provider]), [0, 0, 0, 0]
+        )
+        counts[:] = (
+            counts[0] + report.read,
+            counts[1] + report.accepted,
+            counts[2] + report.changed,
+            counts[3] + report.rejected,
+        )
         for reason, count in report.reasons.items():
             code = reason.partition(":")[0]
             reasons[code] = reasons.get(code, 0) + count
-    headings = (say("部门", "Department"), say("读取", "Read"), say("接受", "Accepted"), say("变化", "Changed"), say("拒绝", "Rejected"))
+    headings = (
+        say("部门", "Department"),
+        say("读取", "Read"),
+        say("接受", "Accepted"),
+        say("变化", "Changed"),
+        say("拒绝", "Rejected"),
+    )
     table("", headings, ([name, *counts] for name, counts in rows.items()), right=(1, 2, 3, 4))
     if reasons:
         ordered = sorted(reasons.items(), key=lambda item: -item[1])
-        table("", (say("拒绝原因（原文在隔离区）", "Why rejected (the text is in quarantine)"), say("条数", "Rows")), ([Reason(r, "…").text(LANG, say("信息项", "field")), n] for r, n in ordered), right=(1,))
+        table(
+            "",
+            (say("拒绝原因（原文在隔离区）", "Why rejected (the text is in quarantine)"), say("条数", "Rows")),
+            ([Reason(r, "…").text(LANG, say("信息项", "field")), n] for r, n in ordered),
+            right=(1,),
+        )
 
 
 def _name(department: Department) -> str:
@@ -164,7 +204,12 @@ def _call(story: Story) -> int:
     from hub.client import CallDeniedError
     from hub.demo.story import CALLED, MATTER
 
-    with _chapter(say("民政局为办理老年人优待证调用常住人口信息", "The civil-affairs bureau calls population data for a senior citizen's card")):
+    with _chapter(
+        say(
+            "民政局为办理老年人优待证调用常住人口信息",
+            "The civil-affairs bureau calls population data for a senior citizen's card",
+        )
+    ):
         person = story.someone()
         with story.client(LANG) as client:
             called = client.query(CALLED, {"citizen_id": person}, matter=MATTER, case="2026-MZ-000001")
@@ -178,15 +223,15 @@ def _call(story: Story) -> int:
     record = called.records[0]
     headings = (say("信息项", "Field"), say("值", "Value"), "")
     table("", headings, ([n, v, say("已脱敏", "masked") if n in masked else ""] for n, v in record.items()))
-    receipt = called.receipt
+    entry: int = called.receipt["entry"]
+    digest = called.receipt["answer_digest"][:19]
     note(
         say(
-            f"  应答签名有效；回执：日志第 {receipt['entry']} 条，应答摘要 {receipt['answer_digest'][:19]}…",
-            f"  The answer's signature holds; receipt: log entry {receipt['entry']}, answer digest {receipt['answer_digest'][:19]}…",
+            f"  应答签名有效；回执：日志第 {entry} 条，应答摘要 {digest}…",
+            f"  The answer's signature holds; receipt: log entry {entry}, answer digest {digest}…",
         )
     )
     note(say(f"  超出授权的调用：{denied}", f"  A call beyond the grant: {denied}"))
-    entry: int = receipt["entry"]
     return entry
 
 
@@ -206,7 +251,13 @@ def _audit(story: Story, entry: int) -> bool:
     with _chapter(say("审计：重算日志，重放调用", "Auditing: recomputing the log, replaying the call")):
         log = verify_log(story.settings)
         again = replay(story.settings, entry)
-    note(say(f"  日志 {log.size} 个条目，{len(log.faults)} 处问题；重放第 {entry} 条：", f"  {log.size} entries, {len(log.faults)} faults; replay of entry {entry}: ") + again.text(LANG).splitlines()[-1])
+    note(
+        say(
+            f"  日志 {log.size} 个条目，{len(log.faults)} 处问题；重放第 {entry} 条：",
+            f"  {log.size} entries, {len(log.faults)} faults; replay of entry {entry}: ",
+        )
+        + again.text(LANG).splitlines()[-1]
+    )
     return not log.faults and again.verdict == "same"
 
 
@@ -222,12 +273,23 @@ def _what_next(settings: Settings, airflow: EmbeddedAirflow, *, serving: bool) -
         ("zhengtong audit verify", say("由条目重算日志", "recompute the log from its entries")),
     ]
     if serving:
-        lines.insert(3, (f"zhengtong call {CALLED} citizen_id=- --purpose {MATTER}", say("以民政局身份调用", "call as the civil-affairs bureau")))
+        lines.insert(
+            3,
+            (
+                f"zhengtong call {CALLED} citizen_id=- --purpose {MATTER}",
+                say("以民政局身份调用", "call as the civil-affairs bureau"),
+            ),
+        )
     for command, what in lines:
         out.print(f"  .venv/bin/{command}    # {what}", markup=False)
     if serving:
         api = f"http://127.0.0.1:{settings.api_port}"
-        note(say(f"数据调用服务 {api}/v1/catalog ；Airflow {airflow.url} （用户 admin，口令见 {airflow.password_file}）", f"API {api}/v1/catalog; Airflow {airflow.url} (user admin, password in {airflow.password_file})"))
+        note(
+            say(
+                f"数据调用服务 {api}/v1/catalog ；Airflow {airflow.url} （用户 admin，口令见 {airflow.password_file}）",
+                f"API {api}/v1/catalog; Airflow {airflow.url} (user admin, password in {airflow.password_file})",
+            )
+        )
         note(say("按 Ctrl-C 停止。", "Ctrl-C stops."))
 
 

@@ -58,7 +58,7 @@ def run(
         else:
             note(f"{code} ✓")
     reports = of_run(Control.open(settings), name)
-    print_reports(reports, as_json=as_json, names={code: names.get(code, "") for code in wanted})
+    print_reports(reports, {code: names.get(code, "") for code in wanted}, as_json=as_json)
     return DATA_INVALID if failed else OK
 
 
@@ -73,11 +73,13 @@ def status(codes: Codes = None, *, as_json: Json = False) -> int:
     control = Control.open(settings)
     names = resource_names(current_list(settings, control))
     reports = [r for r in latest(control) if not codes or r.resource in codes]
-    print_reports(reports, as_json=as_json, names=names)
+    print_reports(reports, names, as_json=as_json)
     return OK
 
 
-@ingest.command("rejects", help=say("被拒绝的记录：位置与原因（不显示内容）", "Rejected rows: where and why (never their values)"))
+@ingest.command(
+    "rejects", help=say("被拒绝的记录：位置与原因（不显示内容）", "Rejected rows: where and why (never their values)")
+)
 def rejects(
     code: Annotated[str, typer.Argument(metavar="CODE", help=say("资源代码", "resource code"), show_default=False)],
     *,
@@ -110,7 +112,7 @@ def rejects(
     note(
         say(
             f"显示 {len(rejected):,} 条（最多 {limit:,} 条）。原文保存在隔离区；修正来源后重新归集即可。",
-            f"{len(rejected):,} shown (at most {limit:,}). Their text is kept in quarantine; mend the source, load again.",
+            f"{len(rejected):,} shown (at most {limit:,}). Their text is in quarantine; mend the source, load again.",
         )
     )
     return OK
@@ -121,11 +123,8 @@ def resource_names(list_: ResponsibilityList) -> dict[str, str]:
     return {r.code: r.name if LANG == "zh" else r.name_en for r in list_.resources}
 
 
-def print_reports(
-    reports: Iterable[LoadReport], *, as_json: bool = False, names: Mapping[str, str] | None = None
-) -> None:
-    """A table of loads, one line each, in the order of *names* (resource code → name) where it is given."""
-    known = names or {}
+def print_reports(reports: Iterable[LoadReport], known: Mapping[str, str], *, as_json: bool = False) -> None:
+    """A table of loads, one line each, in the order of *known* (resource code → name)."""
     place = {code: at for at, code in enumerate(known)}
     reports = sorted(reports, key=lambda r: (place.get(r.resource, len(place)), r.resource))
     if as_json:
@@ -138,18 +137,19 @@ def print_reports(
         "running": say("进行中", "running"),
     }
     headings = (
-        say("资源", "Resource"), *([say("名称", "Name")] if known else []), say("读取", "Read"), say("接受", "Accepted"), say("新增", "New"), say("变更", "Updated"),
-        say("删除", "Deleted"), say("拒绝", "Rejected"), say("秒", "Seconds"), say("结果", "Outcome"),
-    )  # fmt: skip
+        *(say("资源", "Resource"), say("名称", "Name"), say("读取", "Read"), say("接受", "Accepted")),
+        *(say("新增", "New"), say("变更", "Updated"), say("删除", "Deleted"), say("拒绝", "Rejected")),
+        *(say("秒", "Seconds"), say("结果", "Outcome")),
+    )
     rows = [
         (
-            r.resource, *([known.get(r.resource, "")] if known else []), r.read, r.accepted, r.inserted, r.updated, r.deleted, r.rejected, f"{r.total_seconds:.1f}",
+            *(r.resource, known.get(r.resource, ""), r.read, r.accepted, r.inserted, r.updated, r.deleted, r.rejected),
+            f"{r.total_seconds:.1f}",
             words.get(r.outcome, r.outcome) + (f": {r.error(LANG)}" if r.error_code else ""),
         )
         for r in reports
-    ]  # fmt: skip
-    shift = 1 if known else 0
-    table("", headings, rows, right=tuple(at + shift for at in range(1, 8)))
+    ]
+    table("", headings, rows, right=tuple(range(2, 9)))
 
 
 def add_to(app: typer.Typer) -> None:

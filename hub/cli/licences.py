@@ -18,7 +18,9 @@ Json = Annotated[bool, typer.Option("--json", help=say("输出 JSON", "print JSO
 Reason = Annotated[str, typer.Option("--reason", help=say("事由", "why"))]
 Ground = Annotated[str, typer.Option("--ground", help=say("法律依据", "legal ground"))]
 Officer = Annotated[str, typer.Option("--officer", help=say("经办岗位", "the deciding role, not a name"))]
-Identifier = Annotated[str, typer.Argument(metavar="IDENTIFIER", help=say("证照标识", "licence identifier"), show_default=False)]
+Identifier = Annotated[
+    str, typer.Argument(metavar="IDENTIFIER", help=say("证照标识", "licence identifier"), show_default=False)
+]
 CHANGES = ("suspend", "resume", "revoke", "cancel", "expire", "withdraw")
 
 
@@ -29,20 +31,38 @@ def kinds(*, as_json: Json = False) -> int:
 
     found = load(Settings.from_environment().kinds)
     if as_json:
-        print_json([{"code": k.code, "name": k.name, "name_en": k.name_en, "issuer": k.issuer, "resource": k.resource} for k in found])
+        print_json(
+            [
+                {"code": k.code, "name": k.name, "name_en": k.name_en, "issuer": k.issuer, "resource": k.resource}
+                for k in found
+            ]
+        )
         return OK
-    headings = (say("代码", "Code"), say("名称", "Name"), say("英文", "English"), say("颁发部门", "Issuer"), say("来源资源", "Resource"))
+    headings = (
+        say("代码", "Code"),
+        say("名称", "Name"),
+        say("英文", "English"),
+        say("颁发部门", "Issuer"),
+        say("来源资源", "Resource"),
+    )
     table("", headings, ([k.code, k.name, k.name_en, k.issuer, k.resource] for k in found))
     return OK
 
 
 @licence.command("issue", help=say("依据权威资源签发证照", "Issue from the authoritative resource"))
 def issue(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help=say("证照名称或类型代码", "kind, by name or code"), show_default=False)],
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help=say("证照名称或类型代码", "kind, by name or code"), show_default=False)
+    ],
     *,
     holder_file: Annotated[
         Path | None,
-        typer.Option("--holder-file", help=say("存放持证主体代码的文件（- 为标准输入）", "file with the holder's identifier (- is standard input)")),
+        typer.Option(
+            "--holder-file",
+            help=say(
+                "存放持证主体代码的文件（- 为标准输入）", "file with the holder's identifier (- is standard input)"
+            ),
+        ),
     ] = None,
     reason: Reason = "依申请签发",
     ground: Ground = "",
@@ -59,7 +79,12 @@ def issue(
     if as_json:
         print_json({"ok": True, "identifier": done.identifier, "bundle": str(done.path), "entry": done.log_index})
     else:
-        note(say(f"已签发 {found.name} {done.identifier}（日志条目 {done.log_index}）", f"Issued {found.name_en} {done.identifier} (log entry {done.log_index})"))
+        note(
+            say(
+                f"已签发 {found.name} {done.identifier}（日志条目 {done.log_index}）",
+                f"Issued {found.name_en} {done.identifier} (log entry {done.log_index})",
+            )
+        )
         print(done.path)
     return OK
 
@@ -77,7 +102,12 @@ def _add_change(action: str) -> None:
     chosen = Action(action)
 
     def change(
-        identifier: Identifier, *, reason: Reason, ground: Ground, officer: Officer = "licence-officer", as_json: Json = False
+        identifier: Identifier,
+        *,
+        reason: Reason,
+        ground: Ground,
+        officer: Officer = "licence-officer",
+        as_json: Json = False,
     ) -> int:
         from hub.licensing import Licensing
 
@@ -86,9 +116,21 @@ def _add_change(action: str) -> None:
         department = office.kinds[shown["kind"]].issuer
         state = office.change(identifier, chosen, by=department, reason=reason, ground=ground, officer=officer)
         if as_json:
-            print_json({"ok": True, "identifier": identifier, "state": state.value, "state_name": state.zh if LANG == "zh" else state.en})
+            print_json(
+                {
+                    "ok": True,
+                    "identifier": identifier,
+                    "state": state.value,
+                    "state_name": state.zh if LANG == "zh" else state.en,
+                }
+            )
         else:
-            note(say(f"{identifier} 现为：{state.zh}。状态列表已发布。", f"{identifier} is now {state.en}. The status list is published."))
+            note(
+                say(
+                    f"{identifier} 现为：{state.zh}。状态列表已发布。",
+                    f"{identifier} is now {state.en}. The status list is published.",
+                )
+            )
         return OK
 
     licence.command(action, help=say(f"{chosen.zh}证照", f"The licence is {chosen.en}"))(change)
@@ -108,7 +150,13 @@ def show(identifier: Identifier, *, as_json: Json = False) -> int:
     if as_json:
         print_json(row)
         return OK
-    headings = (say("时间", "When"), say("操作", "Action"), say("状态", "State"), say("事由", "Why"), say("依据", "Ground"))
+    headings = (
+        say("时间", "When"),
+        say("操作", "Action"),
+        say("状态", "State"),
+        say("事由", "Why"),
+        say("依据", "Ground"),
+    )
     table(
         identifier,
         headings,
@@ -121,13 +169,26 @@ def show(identifier: Identifier, *, as_json: Json = False) -> int:
 
 
 def verify(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help=say("证照文件（.licence.json）", "licence file (.licence.json)"), show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help=say("证照文件（.licence.json）", "licence file (.licence.json)"), show_default=False
+        ),
+    ],
     *,
-    trust: Annotated[Path | None, typer.Option("--trust", help=say("信任目录（默认为本平台发布的）", "trust folder (default: what this hub published)"))] = None,
-    status: Annotated[
-        list[Path] | None, typer.Option("--status", help=say("状态列表文件或目录，可重复", "status list file or folder, may repeat"))
+    trust: Annotated[
+        Path | None,
+        typer.Option(
+            "--trust", help=say("信任目录（默认为本平台发布的）", "trust folder (default: what this hub published)")
+        ),
     ] = None,
-    at: Annotated[str | None, typer.Option("--at", help=say("以此时刻判断（ISO 8601）", "judge as of this time (ISO 8601)"))] = None,
+    status: Annotated[
+        list[Path] | None,
+        typer.Option("--status", help=say("状态列表文件或目录，可重复", "status list file or folder, may repeat")),
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", help=say("以此时刻判断（ISO 8601）", "judge as of this time (ISO 8601)"))
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Offline: reads the file, the trust folder and status lists, nothing else; exit 0, 10, 11, 12 or 13."""
@@ -160,7 +221,10 @@ def _moment(text: str | None) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
-        message = say("应为 ISO 8601 时间，如 2026-11-22T08:00:00+08:00", "an ISO 8601 time is wanted, e.g. 2026-11-22T08:00:00+08:00")
+        message = say(
+            "应为 ISO 8601 时间，如 2026-11-22T08:00:00+08:00",
+            "an ISO 8601 time is wanted, e.g. 2026-11-22T08:00:00+08:00",
+        )
         raise typer.BadParameter(message, param_hint="--at") from error
     return at if at.tzinfo else at.astimezone()
 

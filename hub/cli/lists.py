@@ -11,9 +11,13 @@ from hub.cli.language import LANG, say
 from hub.cli.output import DATA_INVALID, OK, note, out, print_json, table
 from hub.settings import Settings
 
-lists = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=say("数据共享责任清单", "The sharing-responsibility list"))
+lists = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help=say("数据共享责任清单", "The sharing-responsibility list")
+)
 
-File = Annotated[Path, typer.Argument(help=say("清单文件（.xlsx、.yaml）", "the list (.xlsx or .yaml)"), show_default=False)]
+File = Annotated[
+    Path, typer.Argument(help=say("清单文件（.xlsx、.yaml）", "the list (.xlsx or .yaml)"), show_default=False)
+]
 Json = Annotated[bool, typer.Option("--json", help=say("输出 JSON", "print JSON"))]
 
 
@@ -39,7 +43,12 @@ def check(file: File, *, as_json: Json = False) -> int:
         for fault in report.faults:
             out.print(f"{fault.where}: {fault.text(LANG)}", markup=False)
         if list_ is None:
-            note(say("清单未通过检查。请按提示修改后重新检查。", "The list does not load. Mend what is named and check again."))
+            note(
+                say(
+                    "清单未通过检查。请按提示修改后重新检查。",
+                    "The list does not load. Mend what is named and check again.",
+                )
+            )
         else:
             note(
                 say(
@@ -52,7 +61,10 @@ def check(file: File, *, as_json: Json = False) -> int:
     return OK if list_ is not None else DATA_INVALID
 
 
-@lists.command("publish", help=say("发布清单，并编译供调度使用的登记表", "Publish a list and compile the registry for the scheduler"))
+@lists.command(
+    "publish",
+    help=say("发布清单，并编译供调度使用的登记表", "Publish a list and compile the registry for the scheduler"),
+)
 def publish(
     file: File,
     *,
@@ -69,7 +81,12 @@ def publish(
     elif done.already:
         note(say(f"此版本已发布，无变化：{done.version}", f"Already published, nothing changed: {done.version}"))
     else:
-        note(say(f"已发布：{done.version}（日志条目 {done.log_index}）", f"Published: {done.version} (log entry {done.log_index})"))
+        note(
+            say(
+                f"已发布：{done.version}（日志条目 {done.log_index}）",
+                f"Published: {done.version} (log entry {done.log_index})",
+            )
+        )
     return OK
 
 
@@ -96,8 +113,23 @@ def show(*, as_json: Json = False) -> int:
         return OK
     table(
         f"{list_.title}  {list_.version[:19]}…",
-        [say("代码", "Code"), say("资源", "Resource"), say("提供方", "Provider"), say("信息项", "Fields"), say("查询条件", "Look-up")],
-        ([r["code"], r["name"], r["provider"], r["fields"], ", ".join(r["lookup"])] for r in rows),
+        [
+            say("代码", "Code"),
+            say("资源", "Resource"),
+            say("提供方", "Provider"),
+            say("信息项", "Fields"),
+            say("查询条件", "Look-up"),
+        ],
+        (
+            [
+                r.code,
+                r.name if LANG == "zh" else r.name_en,
+                list_.departments_by_code[r.provider].name if LANG == "zh" else r.provider,
+                len(r.fields),
+                ", ".join(f.name for f in r.lookup_fields),
+            ]
+            for r in list_.resources
+        ),
         right=(3,),
     )
     return OK

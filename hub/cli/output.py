@@ -47,7 +47,9 @@ def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]],
 
 
 def _cell(value: object) -> str:
-    text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str("" if value is None else value)
+    text = (
+        f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str("" if value is None else value)
+    )
     return text.replace("[", r"\[")
 
 

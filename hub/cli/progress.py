@@ -45,7 +45,9 @@ def _drawing(states: Sequence[RunState], titles: Mapping[str, str], seconds: flo
     done = sum(state.state == "success" for state in states)
     names = step_names()
     drawn = Table(show_edge=False, pad_edge=False, title_justify="left", box=None)
-    drawn.title = say(f"归集 {done}/{len(states)}  {seconds:.0f} 秒", f"Ingesting {done}/{len(states)}  {seconds:.0f} s")
+    drawn.title = say(
+        f"归集 {done}/{len(states)}  {seconds:.0f} 秒", f"Ingesting {done}/{len(states)}  {seconds:.0f} s"
+    )
     drawn.add_column(say("资源", "Resource"), no_wrap=True)
     for name in names.values():
         drawn.add_column(name, justify="center", no_wrap=True)

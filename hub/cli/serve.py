@@ -42,7 +42,12 @@ def serve(
     settings = Settings.from_environment()
     chosen = settings.api_port if port is None else port
     check_port(chosen)
-    note(say(f"数据调用服务：http://{LOOPBACK}:{chosen}/v1/catalog （Ctrl-C 停止）", f"Data-invocation API: http://{LOOPBACK}:{chosen}/v1/catalog (Ctrl-C stops)"))
+    note(
+        say(
+            f"数据调用服务：http://{LOOPBACK}:{chosen}/v1/catalog （Ctrl-C 停止）",
+            f"Data-invocation API: http://{LOOPBACK}:{chosen}/v1/catalog (Ctrl-C stops)",
+        )
+    )
     uvicorn.run(create_app(settings), host=LOOPBACK, port=chosen, log_level="warning", access_log=False)
     return OK
 

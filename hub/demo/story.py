@@ -35,7 +35,6 @@ from hub.licensing import Licensing
 from hub.loads import LoadReport, of_run
 from hub.published import Published, current_list
 from hub.publishing import publish
-from hub.scheduler import EmbeddedAirflow
 from hub.service import ANSWER_KEY_FILE
 from hub.settings import LOOPBACK
 from hub.standing import read_grants
@@ -50,7 +49,7 @@ if TYPE_CHECKING:
     from catalog.model import ResponsibilityList
     from hub.demo.manifest import CityManifest, DayChanges
     from hub.licensing import Issued
-    from hub.scheduler import RunState
+    from hub.scheduler import EmbeddedAirflow, RunState
     from hub.settings import Settings
     from licence.report import VerificationReport
 
@@ -137,7 +136,9 @@ class Story:
         """DAG id → what a person calls it."""
         departments = self.list_.departments_by_code
         if lang != "zh":
-            return {f"ingest.{r.code}": f"{r.name_en} · {departments[r.provider].name_en}" for r in self.list_.resources}
+            return {
+                f"ingest.{r.code}": f"{r.name_en} · {departments[r.provider].name_en}" for r in self.list_.resources
+            }
         return {f"ingest.{r.code}": f"{r.name} · {departments[r.provider].name}" for r in self.list_.resources}
 
     def ingest(self, airflow: EmbeddedAirflow, codes: list[str], run: str) -> Iterator[list[RunState]]:

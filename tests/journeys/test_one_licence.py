@@ -1,4 +1,4 @@
-"""One licence's way: issued from its authoritative resource, logged, verified offline, forged, revoked, verified again."""
+"""One licence's way: issued from its authoritative resource, logged, verified offline, forged, revoked, verified."""
 
 import base64
 import json
@@ -126,7 +126,9 @@ def test_an_officer_whose_program_died_issues_the_same_licence_once(story, monke
         with pytest.raises(DiedError):
             office.issue(kind, holder, reason="依申请签发", ground="x", by="SJJ:licence-officer")
     before = logged(story, "licence.issued")
-    issued = Licensing.open(story.settings).issue(kind, holder, reason="依申请签发", ground="x", by="SJJ:licence-officer")
+    issued = Licensing.open(story.settings).issue(
+        kind, holder, reason="依申请签发", ground="x", by="SJJ:licence-officer"
+    )
     trust = TrustStore.load(story.settings.trust)
     assert verify(issued.path.read_bytes(), trust, datetime.now(UTC) + timedelta(seconds=2)).verdict == "TOTAL-PASSED"
     # An entry that was durable before the end is the one handed out; it is not written a second time.
