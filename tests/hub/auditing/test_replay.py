@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from audit.errors import LogMissingError
 from hub.auditing import FINDINGS, replay, verify_log
-from hub.errors import SetupError
 from hub.grants import revoke_grant
 from hub.invocation import RefusedError
 from hub.published import list_path, publish_list
@@ -184,7 +184,7 @@ def test_the_whole_log_is_recomputed(service, world):
 
 
 def test_without_a_log_a_person_is_called(tmp_path):
-    with pytest.raises(SetupError):
+    with pytest.raises(LogMissingError):
         verify_log(Settings.at(tmp_path))
 
 
