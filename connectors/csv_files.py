@@ -2,9 +2,9 @@
 
 Leaves the grammar to `connectors.delimited` and the encoding to `connectors.text`.
 
-Settings or options: ``folder``; ``encoding`` (utf-8), ``delimiter`` (comma; ``tab``), ``final_newline=required``
-(a last line without its line end is then incomplete, even when it has all its columns), and those of
-`connectors.files.files_of`. The object is a glob.
+Settings or options: ``folder``; ``encoding`` (utf-8), ``delimiter`` (comma; ``tab``), ``final_newline`` (required:
+a last line without its line end is incomplete, even when it has all its columns; ``optional`` for systems that never
+write one), and those of `connectors.files.files_of`. The object is a glob.
 """
 
 from __future__ import annotations
@@ -40,10 +40,11 @@ class CsvConnector(FileConnector):
         """The rows of the file."""
         del inside
         source, delimiter = self._source(path, options)
-        wanted = opt.choice(options, "final_newline", ("optional", "required"), path.name)
+        wanted = opt.choice(options, "final_newline", ("required", "optional"), path.name)
+        yield from delimited.tables(source, delimiter, reading)
+        # Looked at last, so that a fault that says more is told instead. What was yielded is not landed then.
         if wanted == "required" and not delimited.final_newline(source):
             raise SourceIncompleteError(problem="no_final_newline", where=path.name)
-        yield from delimited.tables(source, delimiter, reading)
 
     def _source(self, path: Path, options: Mapping[str, str]) -> tuple[TextSource, str]:
         delimiter = delimited.delimiter_of(options.get("delimiter", ""), path.name)

@@ -44,12 +44,12 @@ class ZipCsvConnector(FileConnector):
 
     def tables(self, path: Path, inside: str, reading: Reading, options: Mapping[str, str]) -> Iterator[pa.Table]:
         """The rows of all matching members, by member name."""
-        wanted = opt.choice(options, "final_newline", ("optional", "required"), path.name)
+        wanted = opt.choice(options, "final_newline", ("required", "optional"), path.name)
         with archive.opened(path, options.get("name_encoding") or "gb18030") as opened:
             for source, delimiter in self._sources(opened, path, inside, options):
+                yield from delimited.tables(source, delimiter, reading)
                 if wanted == "required" and not delimited.final_newline(source):
                     raise SourceIncompleteError(problem="no_final_newline", where=source.name)
-                yield from delimited.tables(source, delimiter, reading)
 
     def _sources(
         self, opened: zipfile.ZipFile, path: Path, inside: str, options: Mapping[str, str]

@@ -157,6 +157,11 @@ class _Server(ThreadingHTTPServer):
         self.system = system
         super().__init__(address, _Handler)
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a caller that hangs up, as callers do when their process ends; print anything else."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
 
 class MarketSimulator:
     """The API as a context manager: serves in a thread of its own from entering until leaving.
