@@ -35,8 +35,10 @@ PROBLEMS: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
             "文件在一个字符中间结束（第 {offset} 字节）",
         ),
         "no_final_newline": (
-            "the last line has no line end, as if it were still being written (if its system never writes one, "
-            "set final_newline=optional)",
+            (
+                "the last line has no line end, as if it were still being written (if its system never writes one, "
+                "set final_newline=optional)"
+            ),
             "最后一行没有换行符，可能尚未写完（如来源系统从不写末尾换行，请设置 final_newline=optional）",
         ),
         "changed_while_read": ("the file changed while it was being read", "读取期间文件发生变化"),

@@ -30,7 +30,6 @@ from hub.invocation import BODY_FORMAT
 from hub.keyring import Keyring
 from hub.published import list_version
 from hub.requests import Call
-from warehouse.engine import Warehouse
 from warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 
     from catalog.model import ResponsibilityList
     from hub.settings import Settings
+    from warehouse.engine import Warehouse
 
 KINDS = ("invocation.answered", "invocation.denied")
 MASK_KEY = "mask"
@@ -160,6 +160,9 @@ def replay(settings: Settings, index: int, *, warehouse: Warehouse | None = None
 
     Reads the log, the body store, the stored list and the table's snapshot; writes nothing.
     """
+    # An auditor who recomputes the log alone need not wait for an engine to be imported.
+    from warehouse.engine import Warehouse  # noqa: PLC0415
+
     opened = warehouse or Warehouse(settings.warehouse, catalog_uri=settings.catalog_url)
     try:
         run = _Replay(settings, index, opened)

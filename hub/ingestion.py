@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 ACTOR = "hub:ingestion"
 RUNNING, LOADED, UNCHANGED, FAILED = "running", "loaded", "unchanged", "failed"
-STEPS = ("extract", "check", "commit", "index")
 
 
 @dataclass

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from catalog.model import InformationResource, ResponsibilityList
 
 FORMAT = 1
+# The tasks of every DAG, in order; `hub.ingestion` has a function for each.
+STEPS = ("extract", "check", "commit", "index")
 # Pulls are spread over the small hours so that 1,227 resources do not knock on 53 doors at once.
 WINDOW_START_HOUR = 1
 WINDOW_MINUTES = 240

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from hub.settings import Settings
 
 ANSWER_KEY = "answers"
-ANSWER_KEY_FILE = "answers.key.pub"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +69,5 @@ def answer_signer(settings: Settings, ring: Keyring | None = None) -> AnswerSign
     """The key that signs answers; its public half is kept in var/public for whoever wants to pin it."""
     seed = (ring or Keyring(settings.keys)).secret(ANSWER_KEY, lambda: secrets.token_bytes(32))
     signer = AnswerSigner.from_seed(seed)
-    create_once(settings.public / ANSWER_KEY_FILE, f"{signer.verifier.to_text()}\n".encode)
+    create_once(settings.answer_key, f"{signer.verifier.to_text()}\n".encode)
     return signer

@@ -93,6 +93,11 @@ class Settings:
         return self.public / "trust"
 
     @property
+    def answer_key(self) -> Path:
+        """The public key by which callers check answers."""
+        return self.public / "answers.key.pub"
+
+    @property
     def status(self) -> Path:
         """The published status lists."""
         return self.public / "status"

@@ -24,6 +24,7 @@ from warehouse.errors import (
     CommitConflictError,
     SchemaIncompatibleError,
     SnapshotMissingError,
+    SourceEmptiedError,
     StagedFileDamagedError,
     StorageFullError,
 )
@@ -160,6 +161,9 @@ class Warehouse:
         done = self._recognise(resource, staged, batch_id, history)
         if done is not None:
             return done
+        held = sum(f.rows for f in tables.files_of(table, resource.code, table.metadata.current_snapshot_id))
+        if resource.disposition is Disposition.REPLACE and not staged.rows and held:
+            raise SourceEmptiedError(resource=resource.code, rows=held)
         # 3. Compare with the table, write the files of a new snapshot.
         attempt = self._attempt(table, resource.code, batch_id)
         try:

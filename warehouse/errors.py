@@ -2,6 +2,7 @@
 
     WarehouseError
     ├── ErrorBudgetExceededError   mend the source or the list; the quarantine file says which rows and why
+    ├── SourceEmptiedError         call a person: a whole pull came back empty over a table that holds rows
     ├── ContractInvalidError       mend the list: a field's rule cannot be applied
     ├── SchemaIncompatibleError    call a person: the list changed a table in a way that needs a decision
     ├── CommitConflictError        run again: another writer was first, nothing of this batch is in
@@ -55,6 +56,19 @@ class ErrorBudgetExceededError(WarehouseError):
     def __init__(self, *, checked: Checked, **params: object) -> None:
         self.checked = checked
         super().__init__(**params)
+
+
+class SourceEmptiedError(WarehouseError):
+    """A full pull held no row while the table does: a source that lost its data is likelier than one that has none."""
+
+    en = (
+        "`{resource}`: the source delivered no row at all, and the table holds {rows}. Nothing was deleted. Ask the "
+        "department; if the resource really is empty, let the list retire it."
+    )
+    zh = (
+        "`{resource}`：数据源未提供任何记录，而现有数据 {rows} 行。未删除任何数据。请与提供部门核实；"
+        "如该资源确已清空，请在责任清单中停用。"
+    )
 
 
 class ContractInvalidError(WarehouseError):

@@ -11,7 +11,7 @@ from typer._click import exceptions as usage_errors
 from audit.errors import AuditError
 from catalog.errors import CatalogError
 from hub.cli import audit, calls, demo, ingest, licences, lists, serve
-from hub.cli.language import LANGUAGES, say
+from hub.cli.language import LANGUAGES, say, speak_to_commands
 from hub.cli.output import INTERRUPTED, OK, USAGE, err, fail, usage, wants_json
 from hub.errors import HubError, UnforeseenError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="zhengtong",
     no_args_is_help=True,
-    add_completion=True,
+    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -66,7 +66,9 @@ def run(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one r
     given = _global_options_first(list(sys.argv[1:] if arguments is None else arguments))
     as_json = wants_json() or "--json" in given
     try:
-        code = app(given, standalone_mode=False)
+        command = typer.main.get_command(app)
+        speak_to_commands(command)
+        code = command.main(given, prog_name="zhengtong", standalone_mode=False)
     except usage_errors.NoArgsIsHelpError as error:
         err.print(error.format_message(), markup=False)
         return USAGE

@@ -59,12 +59,11 @@ def call(
         Client,
         HubUnreachableError,
     )
-    from hub.service import ANSWER_KEY_FILE
 
     settings = Settings.from_environment()
     address = server or f"http://{LOOPBACK}:{settings.api_port}"
     key = _read(key_file or settings.caller_key, say("调用密钥", "caller key"))
-    pinned = _read(settings.public / ANSWER_KEY_FILE, say("平台应答公钥", "the hub's answer key"))
+    pinned = _read(settings.answer_key, say("平台应答公钥", "the hub's answer key"))
     matter, optional = purpose or "", {"case": case} if case else {}
     pairs = dict(_pair(text, "KEY=VALUE") for text in keys)
     claims = dict(_pair(text, "--verify") for text in claim or ())

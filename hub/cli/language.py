@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from typer._click.core import Command
+
 LANGUAGES = ("zh", "en")
 
 
@@ -62,3 +64,19 @@ def speak_to_library() -> None:
     """Let Typer speak Chinese in a Chinese run; to be called before Typer is imported."""
     if LANG == "zh":
         gettext.gettext = lambda message: _LIBRARY_WORDS.get(message, message)
+
+
+def speak_to_commands(root: Command) -> None:
+    """The library's few words that it does not look up: the usage line's and the help option's."""
+    if LANG != "zh":
+        return
+    from typer._click.formatting import HelpFormatter
+
+    HelpFormatter.write_usage.__defaults__ = ("", "用法：")
+    waiting = [root]
+    while waiting:
+        command = waiting.pop()
+        option = command.get_help_option(command.make_context("", [], resilient_parsing=True))
+        if option is not None:
+            option.help = "显示本说明并退出。"
+        waiting += getattr(command, "commands", {}).values()

@@ -64,8 +64,8 @@ def issue(
             ),
         ),
     ] = None,
-    reason: Reason = "依申请签发",
-    ground: Ground = "",
+    reason: Reason,
+    ground: Ground,
     officer: Officer = "licence-officer",
     as_json: Json = False,
 ) -> int:
@@ -75,7 +75,7 @@ def issue(
     holder = _holder(holder_file)
     office = Licensing.open(Settings.from_environment())
     found = office.kind(kind)
-    done = office.issue(found, holder, reason=reason, ground=ground or found.name, by=f"{found.issuer}:{officer}")
+    done = office.issue(found, holder, reason=reason, ground=ground, by=f"{found.issuer}:{officer}")
     if as_json:
         print_json({"ok": True, "identifier": done.identifier, "bundle": str(done.path), "entry": done.log_index})
     else:

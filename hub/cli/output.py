@@ -23,8 +23,7 @@ OK, UNEXPECTED, USAGE, NOT_FOUND, NOT_PERMITTED, DATA_INVALID, CONFLICT = 0, 1, 
 SIGNATURE_INVALID, UNDECIDED, LOG_INVALID, TRY_AGAIN, INTERRUPTED = 10, 11, 13, 75, 130
 
 # A pipe has no width: a table in a file or a log is not folded to that of a terminal which is not there.
-WIDE = 200
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

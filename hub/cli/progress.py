@@ -13,7 +13,7 @@ from rich.table import Table
 
 from hub.cli.language import say
 from hub.cli.output import err
-from hub.ingestion import STEPS
+from hub.registry import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

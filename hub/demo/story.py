@@ -35,7 +35,6 @@ from hub.licensing import Licensing
 from hub.loads import LoadReport, of_run
 from hub.published import Published, current_list
 from hub.publishing import publish
-from hub.service import ANSWER_KEY_FILE
 from hub.settings import LOOPBACK
 from hub.standing import read_grants
 from licence.lifecycle import Action
@@ -242,7 +241,7 @@ class Story:
         return Client(
             f"http://{LOOPBACK}:{self.settings.api_port}",
             self.caller_key(),
-            (self.settings.public / ANSWER_KEY_FILE).read_text().strip(),
+            self.settings.answer_key.read_text().strip(),
             lang=lang,
         )
 

@@ -13,6 +13,7 @@ from warehouse.errors import (
     ErrorBudgetExceededError,
     SchemaIncompatibleError,
     SnapshotMissingError,
+    SourceEmptiedError,
     StagedFileDamagedError,
     TableMissingError,
 )
@@ -237,6 +238,21 @@ def test_the_error_budget_stops_a_load_and_leaves_its_quarantine_file(loader):
     assert kept == (2,)
     assert loader.rows(resource) == [("a", "1")]
     assert loader.load(resource, [("a", "2"), ("b", "1"), ("c", "1"), (" ", "1")]).inserted == 2
+
+
+def test_a_delta_of_a_few_rows_is_not_stopped_by_one_bad_one(loader):
+    resource = pairs(Disposition.APPEND, budget=0.05)
+    assert loader.load(resource, [("a", "1"), (None, "1"), ("b", "1")]).inserted == 2
+    with pytest.raises(ErrorBudgetExceededError):
+        loader.load(resource, [("c", "1"), *[(None, str(i)) for i in range(4)]])
+
+
+def test_a_full_pull_without_a_row_deletes_nothing(loader):
+    resource = pairs(Disposition.REPLACE)
+    loader.load(resource, [("a", "1"), ("b", "1")])
+    with pytest.raises(SourceEmptiedError, match="holds 2"):
+        loader.load(resource, [])
+    assert loader.rows(resource) == [("a", "1"), ("b", "1")]
 
 
 def test_checking_again_overwrites_the_same_files_with_the_same_bytes(loader):
