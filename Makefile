@@ -17,6 +17,7 @@ help: ## Show this help
 # uv comes first, by pip and by hash; it then installs the whole lock, by hash, several times as fast as pip.
 $(STAMP): requirements.lock requirements-bootstrap.lock setup.cfg
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "Zhengtong needs Python 3.11 to 3.13, this is %d.%d. Set PYTHON=/path/to/python3.11." % sys.version_info[:2])'
+	@echo "Setting up $(VENV), once … 首次准备运行环境……" >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
@@ -27,7 +28,7 @@ demo: $(STAMP) ## Set up and run a small city end to end, then serve until Ctrl-
 	@$(BIN)/zhengtong demo $(if $(ONCE),--once) $(if $(SCALE),--scale $(SCALE))
 
 test: $(STAMP) ## Set up and run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 check: $(STAMP) format lint types floors test ## Everything CI runs: format, lint, types, floors, tests
 

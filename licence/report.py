@@ -178,7 +178,8 @@ class VerificationReport:
     def text(self, lang: str) -> str:
         """For people: the verdict in a sentence, the reason, then the steps by number."""
         column = 0 if lang == "zh" else 1
-        lines = [_SENTENCES[self.verdict][column].format(at=self.at.isoformat())]
+        at = self.at.isoformat(timespec="seconds").replace("+00:00", "Z")
+        lines = [_SENTENCES[self.verdict][column].format(at=at)]
         if self.deciding is not None:
             lines.append(f"{self.deciding.text(lang)} [{self.sub_indication}]")
         lines.append(f"{self.verdict.value}")

@@ -222,7 +222,8 @@ def _call(story: Story) -> int:
     masked = called.plain["masked"]
     record = called.records[0]
     headings = (say("信息项", "Field"), say("值", "Value"), "")
-    table("", headings, ([n, v, say("已脱敏", "masked") if n in masked else ""] for n, v in record.items()))
+    titles = {f.name: f.title if LANG == "zh" else f.name for f in story.list_.by_code[CALLED].fields}
+    table("", headings, ([titles[n], v, say("已脱敏", "masked") if n in masked else ""] for n, v in record.items()))
     entry: int = called.receipt["entry"]
     digest = called.receipt["answer_digest"][:19]
     note(
