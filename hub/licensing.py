@@ -38,6 +38,7 @@ from hub.files import replace_file
 from hub.grants import issue_key
 from hub.invocation import Invocation, RefusedError
 from hub.keyring import Keyring
+from hub.settings import Settings
 from hub.standing import Standing
 from licence import lifecycle
 from licence.bundle import SUFFIX, LicenceBundle
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from catalog.model import Department, ResponsibilityList
-    from hub.settings import Settings
 
 # 2^20 entries of 2 bits are 256 KiB before compression; when a list is full the next one is opened.
 STATUS_SLOTS = 2**20
@@ -118,6 +118,7 @@ class Licensing:
             invocation=Invocation(standing, evidence, warehouse, mask_key=ring.secret("mask")),
         )
         office.prepare(standing.now().list)
+        office.refresh()
         return office
 
     def prepare(self, list_: ResponsibilityList) -> None:
@@ -336,10 +337,22 @@ class Licensing:
                 resource=row["resource"],
                 facts={"licence": identifier, "action": action.value, "state": licence.state.value},
             )
+            # The published list no longer tells the truth; should we end here, `refresh` sees it.
+            _unpublish(connection, row["status_list"])
             history = [*row["history"], _change_plain(licence.history[-1], officer=officer)]
             _update(connection, identifier, state=licence.state.value, history=history)
         self.publish_status(row["status_list"])
         return licence.state
+
+    def refresh(self) -> list[str]:
+        """Publish every status list that a change was made to since, or that is past half its validity; their names."""
+        due = self.clock() + STATUS_VALID / 2
+        with self.control.reading() as connection:
+            rows = connection.execute(sa.select(StatusListRow.__table__)).all()
+        stale = [row.name for row in rows if row.token_digest is None or row.valid_until < due]
+        for name in stale:
+            self.publish_status(name)
+        return stale
 
     def publish_status(self, name: str) -> tuple[str, int]:
         """Sign and publish status list *name* as its licences stand; returns the token and its log entry's index.
@@ -348,6 +361,7 @@ class Licensing:
         """
         now = self.clock()
         with self.control.writing() as connection:
+            size = connection.execute(sa.select(StatusListRow.size).where(StatusListRow.name == name)).scalar_one()
             query = sa.select(LicenceRow.status_index, LicenceRow.state).where(LicenceRow.status_list == name)
             states = {
                 row.status_index: int(status_of(State(row.state)))
@@ -355,7 +369,7 @@ class Licensing:
                 if row.state not in {PENDING, State.VALID.value}
             }
             token = sign_status_list(
-                StatusList.build(self.slots, states),
+                StatusList.build(size, states),
                 key=self.keys.status(),
                 uri=status_uri(name),
                 issued_at=now,
@@ -417,6 +431,15 @@ def _take_slot(connection: Connection, slots: int) -> tuple[int, int]:
             sa.insert(StatusListRow).values(name=str(shard), issuer="hub", size=slots, next_index=slot + 1)
         )
     return shard, slot
+
+
+def _unpublish(connection: Connection, name: str) -> None:
+    connection.execute(sa.update(StatusListRow).where(StatusListRow.name == name).values(token_digest=None))
+
+
+def refresh_status_lists() -> None:
+    """Publish what is stale, as an Airflow task: opening the office does it."""
+    Licensing.open(Settings.from_environment())
 
 
 def _update(connection: Connection, identifier: str, **values: Any) -> None:  # noqa: ANN401 - column values

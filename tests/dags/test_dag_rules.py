@@ -15,7 +15,7 @@ DAG_FILE = REPOSITORY / "dags" / "ingest_resources.py"
 LIST = load(REPOSITORY / "demo" / "responsibilities.yaml")
 
 
-def draw(home, **environ):
+def draw(home, file=DAG_FILE.name, **environ):
     env = {
         **os.environ,
         "ZHENGTONG_HOME": str(home),
@@ -24,7 +24,7 @@ def draw(home, **environ):
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
         **environ,
     }
-    command = [sys.executable, str(Path(__file__).with_name("draw.py")), str(DAG_FILE)]
+    command = [sys.executable, str(Path(__file__).with_name("draw.py")), str(DAG_FILE.with_name(file))]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -151,3 +151,11 @@ def test_cron_spreads_resources_over_the_night_and_follows_the_cadence():
             assert 1 <= int(hour) < 5
         if resource.cadence == "6":
             assert (day, month) == ("1", "1")
+
+
+def test_status_lists_are_kept_fresh_by_a_dag_of_their_own(home):
+    drawn = draw(home, file="publish_status.py")
+    dag = drawn["dags"]["dag"]
+    assert list(dag["tasks"]) == ["publish"]
+    assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
+    assert drawn["heavy"] == []

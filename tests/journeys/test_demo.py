@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).parents[2]
 PROGRAM = (sys.executable, "-c", "import sys; from hub.cli import main; sys.exit(main())")
 
 
-def run(home, *arguments, timeout=280):
+def run(home, *arguments, timeout=900):
     env = {**os.environ, "ZHENGTONG_HOME": str(home), "LANG": "zh_CN.UTF-8", "LC_ALL": ""}
     return subprocess.run(
         [*PROGRAM, *arguments], env=env, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=timeout
@@ -25,7 +25,7 @@ def run(home, *arguments, timeout=280):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_the_demonstration_runs_to_its_end_and_resumes(tmp_path):
     home = tmp_path / "var"
     port = str(free_port())

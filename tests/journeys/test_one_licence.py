@@ -155,3 +155,54 @@ def test_without_a_grant_of_its_own_a_department_issues_nothing(story):
         raise_generation(connection)
     with pytest.raises(NoIssuingGrantError, match="GAJ"):
         office.issue(kind, "341202199001011234", reason="r", ground="g", by="GAJ:licence-officer")
+
+
+def test_a_change_whose_list_was_not_published_is_published_by_the_next_to_come(story, monkeypatch):
+    office = Licensing.open(story.settings)
+    kind = office.kind(STORY_KIND)
+    rows = story.warehouse.scan(kind.resource, None, None, list(kind.source_fields))
+    holder = sorted(str(row[kind.holder_field]) for row in rows)[6]
+    issued = office.issue(kind, holder, reason="r", ground="g", by="SJJ:licence-officer")
+    later = datetime.now(UTC) + timedelta(seconds=2)
+
+    def verdict():
+        tokens = [path.read_text(encoding="utf-8") for path in story.settings.status.glob("*.jwt")]
+        return verify(issued.path.read_bytes(), TrustStore.load(story.settings.trust), later, tokens).exit_code
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Licensing, "publish_status", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            office.change(issued.identifier, Action.REVOKE, by=kind.issuer, **REVOKED)
+    assert verdict() == 0
+    Licensing.open(story.settings)
+    assert verdict() == 12
+    assert Licensing.open(story.settings).refresh() == []
+
+
+def test_a_status_list_is_published_anew_before_it_is_too_old(story):
+    office = Licensing.open(story.settings)
+    assert office.refresh() == []
+    now = office.clock()
+    office.clock = lambda: now + timedelta(hours=13)
+    assert office.refresh() != []
+    office.clock = lambda: now + timedelta(hours=14)
+    assert office.refresh() == []
+
+
+def test_a_full_status_list_is_followed_by_the_next(story):
+    office = Licensing.open(story.settings)
+    kind = office.kind(STORY_KIND)
+    rows = story.warehouse.scan(kind.resource, None, None, list(kind.source_fields))
+    holders = sorted(str(row[kind.holder_field]) for row in rows)
+    office.slots = 2
+    identifiers = []
+    for holder in holders[8:11]:
+        issued = office.issue(kind, holder, reason="r", ground="g", by="SJJ:licence-officer")
+        report = verify(
+            issued.path.read_bytes(), TrustStore.load(story.settings.trust), datetime.now(UTC) + timedelta(hours=15)
+        )
+        assert report.verdict == "TOTAL-PASSED", report.text("en")
+        row = office.show(issued.identifier)
+        identifiers.append((row["status_list"], row["status_index"]))
+    assert len(set(identifiers)) == 3
+    assert len({name for name, _ in identifiers}) == 2
