@@ -36,6 +36,7 @@ Leaves HTTP status codes to `hub.api.problems` and exit codes to the command lin
     ├── LicensingError                  mend the order to issue or to change a licence
     │   ├── KindUnknownError
     │   ├── HolderNotFoundError
+    │   ├── SeveralRecordsError
     │   ├── LicenceExistsError
     │   ├── LicenceUnknownError
     │   └── NoIssuingGrantError
@@ -357,6 +358,14 @@ class HolderNotFoundError(LicensingError):
     code = "holder_not_found"
     en = "Resource `{resource}` has no record of this holder, so no {kind} can be issued. Check the identifier given."
     zh = "权威资源 `{resource}` 中没有该持证主体的记录，无法签发{kind}。请核对所给的代码。"
+
+
+class SeveralRecordsError(LicensingError):
+    """The holder has several records in the resource, and the order does not say which one the licence is about."""
+
+    code = "several_records"
+    en = "Resource `{resource}` has {records} records of this holder. Say which: give one of {further} with --record."
+    zh = "资源 `{resource}` 中该持证主体有 {records} 条记录。请用 --record 给出 {further} 之一，指明是哪一条。"
 
 
 class LicenceExistsError(LicensingError):

@@ -32,6 +32,7 @@ from hub.errors import (
     LicenceExistsError,
     LicenceUnknownError,
     NoIssuingGrantError,
+    SeveralRecordsError,
 )
 from hub.evidence import Evidence
 from hub.files import replace_file
@@ -143,17 +144,31 @@ class Licensing:
 
     # --- issuing -------------------------------------------------------------------------------------------------
 
-    def issue(self, kind: LicenceKind, holder: str, *, reason: str, ground: str, by: str) -> Issued:
+    def issue(
+        self,
+        kind: LicenceKind,
+        holder: str,
+        *,
+        reason: str,
+        ground: str,
+        by: str,
+        record: Mapping[str, str] | None = None,
+    ) -> Issued:
         """Issue a licence of *kind* to the holder with identifier *holder* (a citizen id, a USCC …).
 
+        A holder may have several records, a person several houses: *record* then names one by further look-up fields.
+
         Raises:
+            SeveralRecordsError: it does not name one.
             LicenceExistsError: one that holds was issued already, and is named.
             HolderNotFoundError: the authoritative resource knows no such holder.
             NoIssuingGrantError, DeniedError: the issuing department may not read the facts.
             FactsIncompleteError: required fields are empty.
         """
-        facts = self._facts(kind, holder)  # step 1
-        identifier = self._reserve(kind, holder, by=by, reason=reason, ground=ground)  # step 2
+        # What a licence is about: the same again is the same licence.
+        keys = {kind.holder_field: holder, **(record or {})}
+        facts = self._facts(kind, keys)  # step 1
+        identifier = self._reserve(kind, keys, by=by, reason=reason, ground=ground)  # step 2
         with self._alone(identifier):
             return self._complete(kind, facts, identifier, by=by)
 
@@ -179,14 +194,14 @@ class Licensing:
         path = self._hand_out(sealed, index)  # steps 5 and 6
         return Issued(sealed.identifier, kind.code, path, index)
 
-    def _facts(self, kind: LicenceKind, holder: str) -> Mapping[str, Any]:
+    def _facts(self, kind: LicenceKind, keys: Mapping[str, str]) -> Mapping[str, Any]:
         view = self.standing.now()
         grants = [g for g in view.grants(kind.issuer, kind.resource) if g.revoked_at is None and "query" in g.actions]
         if not grants:
             raise NoIssuingGrantError(department=kind.issuer, resource=kind.resource)
         # The fields of the list alone are asked for: the least the face needs.
         call = {
-            "keys": {kind.holder_field: holder},
+            "keys": dict(keys),
             "fields": list(kind.source_fields),
             "grant": grants[0].id,
             "purpose": {"matter": grants[0].purposes[0]},
@@ -202,6 +217,9 @@ class Licensing:
         if answer.content["masked"]:
             # A licence with a masked face would be worthless, and nobody would notice before a counter does.
             raise NoIssuingGrantError(department=kind.issuer, resource=kind.resource)
+        if len(records) > 1:
+            further = ", ".join(f.name for f in view.list.by_code[kind.resource].lookup_fields if f.name not in keys)
+            raise SeveralRecordsError(resource=kind.resource, records=len(records), further=further or "-")
         record: Mapping[str, Any] = records[0]
         return record
 
@@ -214,10 +232,12 @@ class Licensing:
 
         return Keyring(self.settings.keys).secret(f"licence-caller-{department}", admit).decode()
 
-    def _reserve(self, kind: LicenceKind, holder: str, *, by: str, reason: str, ground: str) -> LicenceIdentifier:
+    def _reserve(
+        self, kind: LicenceKind, keys: Mapping[str, str], *, by: str, reason: str, ground: str
+    ) -> LicenceIdentifier:
         """The identifier of this holder's licence of this kind: pending or in force, or a new, pending one."""
         now = self.clock()
-        holder_hash = self.evidence.subject({"kind": kind.code, "holder": holder})
+        holder_hash = self.evidence.subject({"kind": kind.code, **keys})
         query = sa.select(LicenceRow.identifier).where(
             LicenceRow.kind == kind.code,
             LicenceRow.holder_hash == holder_hash,
@@ -227,8 +247,8 @@ class Licensing:
             known = connection.execute(query).scalar()
             if known is not None:
                 return LicenceIdentifier.parse(known)
-            shard, slot = _take_slot(connection, self.slots)
-            serial = f"{now.year}{(shard - 1) * self.slots + slot + 1:0{SERIAL_DIGITS}d}"
+            shard, slot, number = _take_slot(connection, self.slots)
+            serial = f"{now.year}{number:0{SERIAL_DIGITS}d}"
             issuer = self.standing.now().list.departments_by_code[kind.issuer]
             identifier = mint(type_code=kind.code, issuer=issuer.uscc, serial=serial)
             first = lifecycle.issue(
@@ -417,8 +437,11 @@ def _operator(list_: ResponsibilityList) -> Department:
     return list_.departments[0]
 
 
-def _take_slot(connection: Connection, slots: int) -> tuple[int, int]:
-    """A free slot: the number of its status list, from 1, and its index in it. Slots are never given twice."""
+def _take_slot(connection: Connection, slots: int) -> tuple[int, int, int]:
+    """A free slot: the number of its status list, from 1, its index in it, and how many slots have been given with it.
+
+    Slots are never given twice, so the last of these is a running number.
+    """
     lists = {int(row.name): int(row.next_index) for row in connection.execute(sa.select(StatusListRow.__table__))}
     shard = max(lists, default=1)
     slot = lists.get(shard, 0)
@@ -430,7 +453,7 @@ def _take_slot(connection: Connection, slots: int) -> tuple[int, int]:
         connection.execute(
             sa.insert(StatusListRow).values(name=str(shard), issuer="hub", size=slots, next_index=slot + 1)
         )
-    return shard, slot
+    return shard, slot, sum(lists.values()) + 1
 
 
 def _unpublish(connection: Connection, name: str) -> None:

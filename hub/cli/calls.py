@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from hub.cli.arguments import pair, read_file
 from hub.cli.language import LANG, say
 from hub.cli.output import NOT_PERMITTED, OK, TRY_AGAIN, USAGE, fail, note, print_json, table
 from hub.settings import LOOPBACK, Settings
@@ -62,11 +61,11 @@ def call(
 
     settings = Settings.from_environment()
     address = server or f"http://{LOOPBACK}:{settings.api_port}"
-    key = _read(key_file or settings.caller_key, say("调用密钥", "caller key"))
-    pinned = _read(settings.answer_key, say("平台应答公钥", "the hub's answer key"))
+    key = read_file(key_file or settings.caller_key, say("调用密钥", "caller key"))
+    pinned = read_file(settings.answer_key, say("平台应答公钥", "the hub's answer key"))
     matter, optional = purpose or "", {"case": case} if case else {}
-    pairs = dict(_pair(text, "KEY=VALUE") for text in keys)
-    claims = dict(_pair(text, "--verify") for text in claim or ())
+    pairs = dict(pair(text, "KEY=VALUE") for text in keys)
+    claims = dict(pair(text, "--verify") for text in claim or ())
     asked = [name.strip() for name in fields.split(",") if name.strip()]
     try:
         with Client(address, key, pinned, lang=LANG) as client:
@@ -108,28 +107,6 @@ def call(
             )
         )
     return OK
-
-
-def _pair(text: str, what: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise typer.BadParameter(say(f"应写作 名称=值（{what}）", f"write NAME=VALUE ({what})"), param_hint=what)
-    if value == "-":
-        return name, sys.stdin.readline().strip()
-    if value.startswith("@"):
-        return name, _read(Path(os.path.expanduser(value[1:])), name)  # noqa: PTH111 - the shell leaves ~ after @
-    return name, value
-
-
-def _read(path: Path, what: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise typer.BadParameter(
-            say(f"无法从 {path} 读取{what}（{why}）", f"{what} cannot be read from {path} ({why})"),
-            param_hint=str(path),
-        ) from error
 
 
 def add_to(app: typer.Typer) -> None:

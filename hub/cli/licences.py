@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from hub.cli.arguments import pair
 from hub.cli.language import LANG, say
 from hub.cli.output import NOT_FOUND, OK, fail, note, print_json, table
 from hub.settings import Settings
@@ -64,6 +65,14 @@ def issue(
             ),
         ),
     ] = None,
+    record: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--record",
+            metavar="FIELD=VALUE",
+            help=say("持证主体有多条记录时指明其一；可重复", "which record, when the holder has several; may repeat"),
+        ),
+    ] = None,
     reason: Reason,
     ground: Ground,
     officer: Officer = "licence-officer",
@@ -75,7 +84,8 @@ def issue(
     holder = _holder(holder_file)
     office = Licensing.open(Settings.from_environment())
     found = office.kind(kind)
-    done = office.issue(found, holder, reason=reason, ground=ground, by=f"{found.issuer}:{officer}")
+    named = dict(pair(text, "--record") for text in record or ())
+    done = office.issue(found, holder, record=named, reason=reason, ground=ground, by=f"{found.issuer}:{officer}")
     if as_json:
         print_json({"ok": True, "identifier": done.identifier, "bundle": str(done.path), "entry": done.log_index})
     else:

@@ -65,6 +65,7 @@ def exit_code_of(error: Exception) -> int:
         ((hub_errors.NotFoundError, hub_errors.GrantUnknownError, hub_errors.CallerUnknownError), NOT_FOUND),
         ((hub_errors.KindUnknownError, hub_errors.LicenceUnknownError, hub_errors.HolderNotFoundError), NOT_FOUND),
         (hub_errors.LicenceExistsError, CONFLICT),
+        (hub_errors.SeveralRecordsError, USAGE),
         (hub_errors.NoIssuingGrantError, NOT_PERMITTED),
         ((hub_errors.KeyRefusedError, hub_errors.DeniedError), NOT_PERMITTED),
         (hub_errors.AnswerRefusedError, SIGNATURE_INVALID),

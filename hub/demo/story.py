@@ -10,6 +10,7 @@ import base64
 import json
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -275,10 +276,10 @@ class Story:
         kind = office.kind(name)
         rows = self.warehouse.scan(kind.resource, None, None, list(kind.source_fields))
         required = [f.field for f in kind.face if f.required]
-        holders = sorted(str(row[kind.holder_field]) for row in rows if all(row.get(f) for f in required))
-        return office.issue(
-            kind, holders[0], reason="依申请签发", ground=kind.name, by=f"{kind.issuer}:licence-officer"
-        )
+        records = Counter(str(row[kind.holder_field]) for row in rows)
+        complete = sorted(str(row[kind.holder_field]) for row in rows if all(row.get(f) for f in required))
+        holder = next(one for one in complete if records[one] == 1)
+        return office.issue(kind, holder, reason="依申请签发", ground=kind.name, by=f"{kind.issuer}:licence-officer")
 
     def judge(self) -> Verdicts:
         """Issue the story's licence if it is not in force, verify it, forge a copy, revoke it, verify again."""

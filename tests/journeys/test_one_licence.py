@@ -14,7 +14,7 @@ from audit.entry import Entry
 from audit.fsck import check_log
 from audit.log import Log
 from hub.demo.story import STORY_KIND, Story, forge
-from hub.errors import HolderNotFoundError, LicenceExistsError, NoIssuingGrantError
+from hub.errors import HolderNotFoundError, LicenceExistsError, NoIssuingGrantError, SeveralRecordsError
 from hub.evidence import log_verifiers
 from hub.ingestion import run_here
 from hub.licensing import Licensing
@@ -206,3 +206,23 @@ def test_a_full_status_list_is_followed_by_the_next(story):
         identifiers.append((row["status_list"], row["status_index"]))
     assert len(set(identifiers)) == 3
     assert len({name for name, _ in identifiers}) == 2
+
+
+def test_a_holder_of_several_records_must_say_which_and_gets_a_licence_for_each(story):
+    houses = "3050010001"
+    run_here(story.settings, houses, "day-1")
+    office = Licensing.open(story.settings)
+    kind = office.kind("不动产权证书")
+    rows = story.warehouse.scan(houses, None, None, [kind.holder_field, "unit_no"])
+    units = {}
+    for row in rows:
+        units.setdefault(str(row[kind.holder_field]), []).append(str(row["unit_no"]))
+    holder, mine = next((one, found) for one, found in sorted(units.items()) if len(found) > 1)
+    order = {"reason": "r", "ground": "g", "by": f"{kind.issuer}:licence-officer"}
+    with pytest.raises(SeveralRecordsError, match="unit_no") as refused:
+        office.issue(kind, holder, **order)
+    assert holder not in str(refused.value)
+    issued = {office.issue(kind, holder, record={"unit_no": unit}, **order).identifier for unit in mine[:2]}
+    assert len(issued) == 2
+    with pytest.raises(LicenceExistsError):
+        office.issue(kind, holder, record={"unit_no": mine[0]}, **order)
