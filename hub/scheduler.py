@@ -212,6 +212,10 @@ class EmbeddedAirflow:
             self._api("POST", f"/dags/{dag_id}/dagRuns", json=body, expect=(200, 201, 409))
         self._pause(paused=False)
 
+    def unpause(self, dag_id: str) -> None:
+        """Let a DAG run on its schedule."""
+        self._api("PATCH", f"/dags/{dag_id}", params={"update_mask": "is_paused"}, json={"is_paused": False})
+
     def _pause(self, *, paused: bool) -> None:
         offset, total = 0, 1
         while offset < total:

@@ -62,6 +62,8 @@ def demo(
         note(say(f"用时 {time.monotonic() - begun:.0f} 秒。", f"Took {time.monotonic() - begun:.0f} s."))
         _what_next(settings, airflow, serving=not once)
         if not once:
+            # From here on the city lives by its schedules; status lists are kept fresh as long as it is served.
+            airflow.unpause("publish_status")
             threading.Event().wait()
     except KeyboardInterrupt:
         note(say("正在停止…", "Stopping…"))

@@ -10,7 +10,6 @@ import base64
 import json
 import threading
 import time
-from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -273,13 +272,22 @@ class Story:
         return done
 
     def _issue(self, office: Licensing, name: str) -> Issued:
+        """Issue for the first complete record of the kind's resource, named by its holder and its key."""
         kind = office.kind(name)
-        rows = self.warehouse.scan(kind.resource, None, None, list(kind.source_fields))
-        required = [f.field for f in kind.face if f.required]
-        records = Counter(str(row[kind.holder_field]) for row in rows)
-        complete = sorted(str(row[kind.holder_field]) for row in rows if all(row.get(f) for f in required))
-        holder = next(one for one in complete if records[one] == 1)
-        return office.issue(kind, holder, reason="依申请签发", ground=kind.name, by=f"{kind.issuer}:licence-officer")
+        resource = self.list_.by_code[kind.resource]
+        keys = [f.name for f in resource.key if f.lookup and f.name != kind.holder_field]
+        rows = self.warehouse.scan(kind.resource, None, None, [*dict.fromkeys([*kind.source_fields, *keys])])
+        required = [kind.holder_field, *keys, *(f.field for f in kind.face if f.required)]
+        complete = [row for row in rows if all(row.get(field) for field in required)]
+        first = min(complete, key=lambda row: (str(row[kind.holder_field]), *(str(row[key]) for key in keys)))
+        return office.issue(
+            kind,
+            str(first[kind.holder_field]),
+            record={key: str(first[key]) for key in keys},
+            reason="依申请签发",
+            ground=kind.name,
+            by=f"{kind.issuer}:licence-officer",
+        )
 
     def judge(self) -> Verdicts:
         """Issue the story's licence if it is not in force, verify it, forge a copy, revoke it, verify again."""
