@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +17,7 @@ from hub.cli.language import LANG, say
 from hub.cli.output import DATA_INVALID, LOG_INVALID, OK, err, note, out, table
 from hub.cli.progress import watch
 from hub.cli.serve import check_port
-from hub.settings import Settings
+from hub.settings import DEFAULT_API_PORT, LOOPBACK, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -267,19 +268,22 @@ def _audit(story: Story, entry: int) -> bool:
 def _what_next(settings: Settings, airflow: EmbeddedAirflow, *, serving: bool) -> None:
     from hub.demo.story import CALLED, MATTER
 
+    tampered = settings.home / "demo" / "tampered.licence.json"
+    shown = tampered.relative_to(Path.cwd()) if tampered.is_relative_to(Path.cwd()) else tampered
+    server = "" if settings.api_port == DEFAULT_API_PORT else f" --server http://{LOOPBACK}:{settings.api_port}"
     out.print(say("接下来可以试试：", "What to type next:"), style="bold")
     lines = [
         ("zhengtong list show", say("清单里有什么", "what the list holds")),
         ("zhengtong ingest status", say("每个资源最近一次归集", "every resource's latest load")),
         (f"zhengtong ingest rejects {CALLED}", say("拒绝的记录及原因", "what was rejected, and why")),
-        ("zhengtong verify var/demo/tampered.licence.json", say("篡改的证照", "the tampered licence")),
+        (f"zhengtong verify {shown}", say("篡改的证照", "the tampered licence")),
         ("zhengtong audit verify", say("由条目重算日志", "recompute the log from its entries")),
     ]
     if serving:
         lines.insert(
             3,
             (
-                f"zhengtong call {CALLED} citizen_id=- --purpose {MATTER}",
+                f"zhengtong call {CALLED} citizen_id=- --purpose {MATTER}{server}",
                 say("以民政局身份调用", "call as the civil-affairs bureau"),
             ),
         )
