@@ -2,15 +2,13 @@
 
 Leaves finding files to `connectors.csv_files` and `connectors.zip_csv`.
 
-How the way was chosen: 620,573 rows x 5 columns, 38 MB of GB18030, to zstd Parquet, median of three, two shared cores:
+How the way was chosen: of 620,573 rows x 6 columns in GB18030, on two shared cores, medians of five (bench/ingest.py):
 
-    DuckDB 1.5.5 COPY (read_csv(encoding='gb18030')), extension `encodings`     7.2 s
-    DuckDB COPY (read_csv) of the same text already in UTF-8                     1.0 s
-    Python codec in 1 MiB blocks, then DuckDB read_csv, all text, row numbers    1.1 s
-    Python codec in 1 MiB blocks, then Arrow's CSV reader, row numbers (this)    0.6 s
+    DuckDB 1.5.5 COPY (read_csv(encoding='gb18030')), extension `encodings`     5.7 s
+    Python codec in 1 MiB blocks, then Arrow's CSV reader, row numbers (this)    0.8 s
 
-The codec itself takes 0.16 s of it and is strict. Arrow's reader is lenient about quotes (`"ab"c` becomes `abc`), so
-`QuoteCheck` reads every block that holds a quote beside it; a file with every field quoted takes 1.0 s.
+DuckDB's decoder also stops at characters beyond GBK and garbles one value of that file. Python's is strict. Arrow's
+reader is lenient about quotes (`"ab"c` becomes `abc`), so `QuoteCheck` reads every block that holds a quote beside it.
 """
 
 from __future__ import annotations

@@ -62,11 +62,10 @@ def of_run(control: Control, run: str) -> list[LoadReport]:
     return _reports(control, select(Load.__table__).where(Load.run == run).order_by(Load.id))
 
 
-def latest(control: Control, resource: str | None = None) -> list[LoadReport]:
-    """The newest load of every resource, or of the one named, by resource code."""
+def latest(control: Control) -> list[LoadReport]:
+    """The newest load of every resource, by resource code."""
     newest = select(func.max(Load.id)).group_by(Load.resource)
-    query = select(Load.__table__).where(Load.id.in_(newest)).order_by(Load.resource)
-    return _reports(control, query if resource is None else query.where(Load.resource == resource))
+    return _reports(control, select(Load.__table__).where(Load.id.in_(newest)).order_by(Load.resource))
 
 
 def _reports(control: Control, query: Any) -> list[LoadReport]:  # noqa: ANN401 - a Core select

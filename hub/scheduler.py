@@ -47,8 +47,8 @@ COMPONENTS = (
     ("dag-processor", ("dag-processor",)),
 )
 SETUP, TRIGGERER = "setup", "triggerer"
-# Tasks are forked from the scheduler. What they all import, it imports once, before the fork: a second or more of
-# processor time saved for every task. DuckDB is not among it; it starts after the fork (docs/ingestion.md).
+# Tasks are forked from the scheduler. What they all import, it imports once, before the fork. DuckDB is not among it:
+# it starts after the fork (docs/adr/0003).
 LOCAL_SETTINGS = """\
 import importlib, sys
 
@@ -226,11 +226,6 @@ class EmbeddedAirflow:
     def known_dags(self) -> set[str]:
         """The ids of all DAGs Airflow has serialised."""
         return {dag["dag_id"] for dag in self._pages("/dags", "dags")}
-
-    def import_errors(self) -> list[str]:
-        """What Airflow could not import from the DAG folder."""
-        page = self._api("GET", "/importErrors").json()
-        return [error["stack_trace"] for error in page["import_errors"]]
 
     def states(self, dag_ids: Sequence[str], run_id: str) -> list[RunState]:
         """The state of run *run_id* of each DAG, with its tasks, in the order of *dag_ids*."""
