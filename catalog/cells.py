@@ -12,10 +12,10 @@ import unicodedata
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from catalog.domains import KIND, CodeDomain, folded
+from catalog.domains import ACTION, DUTY, KIND, Action, CodeDomain, folded
 from catalog.errors import IdentifierError
 from catalog.identifiers import check_uscc
-from catalog.model import EVERYONE, FieldKind, FieldType
+from catalog.model import EVERYONE, Duty, FieldKind, FieldType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,7 +28,7 @@ MAX_PRECISION: Final = 38
 _CODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._/-]{0,63}")
 _DATE = re.compile(r"([0-9]{4})(?:-([0-9]{1,2})-|/([0-9]{1,2})/|\.([0-9]{1,2})\.|年([0-9]{1,2})月)([0-9]{1,2})日?")
 _DATE_PACKED = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
-_MIDNIGHT = re.compile(r"[T ]00:00(:00)?(\.0+)?$")
+_MIDNIGHT = re.compile(r"[T ]0?0:00(:00)?(\.0+)?$")
 _TYPE = re.compile(r"(\w+?)\s*(?:\(\s*([0-9]{1,7})\s*(?:[,，、]\s*([0-9]{1,2})\s*)?\))?")
 _TYPES: Final = "`string`, `string(18)`, `integer`, `decimal(12,2)`, `date`, `datetime`, `boolean`"
 _ORDINAL = re.compile(r"第?\s*([0-9]{1,4}|[一二三四五六七八九十])\s*[批年]?(?:度)?")
@@ -36,6 +36,7 @@ _CHINESE_ORDINALS: Final = "一二三四五六七八九十"
 _TRUE: Final = frozenset({"true", "yes", "y", "1", "是", "√", "✓", "开放"})
 _FALSE: Final = frozenset({"false", "no", "n", "0", "否", "×", "✗", "不开放"})
 _EVERYONE_WORDS: Final = frozenset({EVERYONE, "全部", "所有", "所有部门", "全部部门", "全部事项"})
+_CONTACT = re.compile(r"([^=＝:：]+)[=＝:：](.*\S.*)", re.DOTALL)
 _SPLIT_CODES = re.compile(r"[;,、\s]+")
 _PLAIN_OPTION = re.compile(r"[^\s;；=\\{}\"'\x00-\x1f\x7f-\x9f\ufeff]+")
 
@@ -79,6 +80,11 @@ def code(value: str) -> str:
     if not _CODE.fullmatch(found):
         raise CellFault("bad_code", value=value)
     return found
+
+
+def standard(value: str) -> str:
+    """The code of a code list; a national standard also as people write it, with a space (GB/T 2261.1)."""
+    return code(re.sub(r"\s+", "", folded(value)))
 
 
 def reference(value: str) -> str:
@@ -176,6 +182,47 @@ def share_of_rows(value: str) -> float:
     return abs(number)
 
 
+def threshold(value: str) -> float:
+    """A finite number that is not negative, also as a percentage; its bounds follow from the kind of rule."""
+    found = folded(value)
+    try:
+        number = float(found[:-1]) / 100 if found.endswith("%") else float(found)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise CellFault(
+            "bad_number", value=value, allowed="a number, not negative, or a percentage", allowed_zh="非负数或百分数"
+        )
+    return abs(number)  # As in share_of_rows.
+
+
+def contact(value: str) -> tuple[Duty, str]:
+    """``duty=post`` (also with a colon): a duty of `domains.DUTY` and the post that has it."""
+    match = _CONTACT.fullmatch(value)
+    duty = DUTY.find(match[1]) if match else None
+    if match is None or duty is None:
+        raise CellFault("bad_contact", value=value, allowed=DUTY.allowed)
+    return Duty(duty.value), text(match[2])
+
+
+def write_contact(pair: tuple[Duty, str]) -> str:
+    """The inverse of `contact`."""
+    return f"{DUTY.word(pair[0])}={pair[1]}"
+
+
+def action(value: str) -> str:
+    """What a matter does with data, by code or word."""
+    found = ACTION.find(value)
+    if found is None:
+        raise CellFault("unknown_value", value=value, allowed=ACTION.allowed)
+    return found.value
+
+
+def write_action(value: str) -> str:
+    """The word for an action."""
+    return ACTION.word(Action(value))
+
+
 def field_type(value: str) -> FieldType:
     """A type as in `FieldType`, its kind also in the Chinese words of GB/T 21063 (字符型(18), 数值型(12,2))."""
     match = _TYPE.fullmatch(folded(value))
@@ -230,7 +277,7 @@ def split_names(value: str) -> list[str]:
     return [item.strip() for item in re.split(r"[;；,，、\n]", value) if item.strip()]
 
 
-def split_texts(value: str) -> list[str]:
+def split_texts(value: str, separators: str = ";；\n") -> list[str]:
     """The texts in one cell, with backslash escapes undone."""
     items: list[str] = []
     current = ""
@@ -241,7 +288,7 @@ def split_texts(value: str) -> list[str]:
             escaped = False
         elif char == "\\":
             escaped = True
-        elif char in ";；\n":
+        elif char in separators:
             items.append(current)
             current = ""
         else:
@@ -253,6 +300,19 @@ def split_texts(value: str) -> list[str]:
 def join_texts(items: Iterable[str]) -> str:
     """The inverse of `split_texts`."""
     return ";".join(re.sub(r"([\\;；])", r"\\\1", item).replace("\n", "\\n") for item in items)
+
+
+_LEVELS: Final = "/／>＞;；\n"
+
+
+def split_levels(value: str) -> list[str]:
+    """The levels of a classification, from the top: 类/项/目/细目."""
+    return split_texts(value, _LEVELS)
+
+
+def join_levels(items: Iterable[str]) -> str:
+    """The inverse of `split_levels`."""
+    return "/".join(re.sub(r"([\\/／>＞;；])", r"\\\1", item).replace("\n", "\\n") for item in items)
 
 
 def read_options(value: str) -> tuple[tuple[str, str], ...]:

@@ -7,30 +7,35 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from catalog.model import (
     Cadence,
     Check,
+    DepartmentKind,
     Disposition,
     Domain,
+    Duty,
     FieldKind,
     Mask,
+    QualityKind,
     ResourceFormat,
     ShareMethod,
     ShareType,
+    Theme,
 )
 
 if TYPE_CHECKING:
-    from enum import StrEnum
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
 class CodeDomain:
     """The written forms of one enumeration: *words* gives for each member its word first, then others accepted."""
 
-    words: dict[StrEnum, tuple[str, ...]]
-    _forms: dict[str, StrEnum] = field(init=False, repr=False)
+    words: Mapping[StrEnum, tuple[str, ...]]
+    _forms: Mapping[str, StrEnum] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         forms = {
@@ -137,5 +142,70 @@ KIND: Final = CodeDomain(
         FieldKind.DATE: ("日期型", "日期"),
         FieldKind.DATETIME: ("日期时间型", "日期时间"),
         FieldKind.BOOLEAN: ("逻辑型", "布尔型"),
+    }
+)
+DEPARTMENT_KIND: Final = CodeDomain(
+    {
+        DepartmentKind.GOVERNMENT: ("政府部门", "行政机关", "政府工作部门"),
+        DepartmentKind.PARTY: ("党群机关", "党委部门", "党委机关", "群团组织"),
+        DepartmentKind.INSTITUTION: ("事业单位",),
+        DepartmentKind.VERTICAL: ("垂直管理部门", "垂管部门", "垂直管理单位"),
+        DepartmentKind.UTILITY: ("公共企事业单位", "公用企事业单位", "公共服务单位"),
+    }
+)
+DUTY: Final = CodeDomain(
+    {
+        Duty.CATALOGUE: ("目录管理", "目录编制", "编目"),
+        Duty.REVIEW: ("共享审核", "审核", "申请审核"),
+        Duty.TECHNICAL: ("技术支撑", "技术", "技术支持", "运维"),
+    }
+)
+THEME: Final = CodeDomain(
+    {
+        Theme.POPULATION: ("人口", "人口库"),
+        Theme.LEGAL_PERSON: ("法人", "法人库", "法人单位"),
+        Theme.SPACE: ("自然资源和空间地理", "空间地理", "自然资源和地理空间", "空间地理库"),
+        Theme.ECONOMY: ("宏观经济", "经济", "宏观经济库"),
+        Theme.CREDIT: ("社会信用", "信用", "信用信息"),
+        Theme.LICENCE: ("电子证照", "证照"),
+        Theme.SOCIAL_SECURITY: ("社会保障", "社保", "就业社保"),
+        Theme.HEALTH: ("医疗健康", "卫生健康", "健康"),
+        Theme.EDUCATION: ("教育", "教育科技"),
+        Theme.TRANSPORT: ("交通运输", "交通"),
+        Theme.HOUSING: ("住房城建", "住房", "城乡建设", "城建住房"),
+        Theme.ENVIRONMENT: ("生态环境", "环境"),
+        Theme.AGRICULTURE: ("农业农村", "农业"),
+        Theme.SAFETY: ("公共安全", "安全", "安全生产"),
+        Theme.CULTURE: ("文化旅游", "文化", "文体旅游"),
+        Theme.GOVERNANCE: ("社会治理", "政务服务", "治理"),
+    }
+)
+QUALITY_KIND: Final = CodeDomain(
+    {
+        QualityKind.COMPLETENESS: ("完整性", "完整率"),
+        QualityKind.UNIQUENESS: ("唯一性", "唯一率"),
+        QualityKind.VALIDITY: ("规范性", "有效性", "合规性", "规范率"),
+        QualityKind.REFERENCE: ("关联性", "引用一致性", "一致性"),
+        QualityKind.TIMELINESS: ("及时性", "时效性"),
+        QualityKind.VOLUME: ("数据量", "记录数"),
+    }
+)
+
+
+class Action(StrEnum):
+    """What a matter does with data (用数方式), as in `catalog.decide.ACTIONS`."""
+
+    QUERY = "query"
+    VERIFY = "verify"
+    BATCH = "batch"
+    SUBSCRIBE = "subscribe"
+
+
+ACTION: Final = CodeDomain(
+    {
+        Action.QUERY: ("查询", "接口查询"),
+        Action.VERIFY: ("核验", "核查", "比对"),
+        Action.BATCH: ("批量", "批量获取", "批量交换"),
+        Action.SUBSCRIBE: ("订阅", "订阅推送"),
     }
 )

@@ -61,8 +61,8 @@ UNREADABLE: dict[str, tuple[str, str]] = {
         "文件无法打开（{detail}），请检查权限",
     ),
     "suffix": (
-        "`{detail}` is not a form of list that can be read; give a .xlsx, .yaml or .yml file",
-        "不支持 `{detail}` 格式，请提供 .xlsx、.yaml 或 .yml 文件",
+        "`{detail}` is no form of list; give a .xlsx or .yaml file, or a folder or .zip of CSV files, one per table",
+        "不支持 `{detail}` 格式，请提供 .xlsx 或 .yaml 文件，或每表一个 CSV 文件的文件夹或 .zip",
     ),
     "encoding": (
         "the text is not UTF-8 (looks like {detail}); save the file as UTF-8",
@@ -77,16 +77,32 @@ UNREADABLE: dict[str, tuple[str, str]] = {
         "第 {detail} 行：嵌套层次超出清单结构，请删除多余的括号或缩进",
     ),
     "encrypted": (
-        "the workbook has a password or is in the old .xls format; remove the password and save as .xlsx",
-        "工作簿已加密或为旧版 .xls 格式，请去除密码并另存为 .xlsx",
+        "the file has a password or is in the old .xls format; remove the password, save a workbook as .xlsx",
+        "文件已加密或为旧版 .xls 格式，请去除密码，工作簿请另存为 .xlsx",
     ),
     "truncated": (
-        "the workbook is truncated or damaged ({detail}); get the file again",
-        "工作簿不完整或已损坏（{detail}），请重新获取文件",
+        "the file is truncated or damaged ({detail}); get it again",
+        "文件不完整或已损坏（{detail}），请重新获取",
     ),
     "too_big": (
         "unpacked it is larger than {detail} MiB; remove pictures and sheets that are no part of the list",
         "解压后超过 {detail} MiB，请删除与清单无关的图片和工作表",
+    ),
+    "too_big_file": (
+        "the file is larger than {detail} MiB; remove pictures and sheets that are no part of the list",
+        "文件超过 {detail} MiB，请删除与清单无关的图片和工作表",
+    ),
+    "too_many_parts": (
+        "the archive has more than {detail} entries, which no list has; get the file again",
+        "压缩包内超过 {detail} 个文件，不符合清单结构，请重新获取文件",
+    ),
+    "no_tables": (
+        "no CSV file in it; put one for each table, named 封面.csv, 部门.csv, 资源.csv, 信息项.csv, 责任.csv",
+        "其中没有 CSV 文件，请每表放入一个：封面.csv、部门.csv、资源.csv、信息项.csv、责任.csv",
+    ),
+    "csv": (
+        "line {detail}: the quotes do not close; write a quote within a value twice",
+        "第 {detail} 行：引号不配对，值内的引号请写两次",
     ),
     "too_many_rows": (
         "it has more than {detail} rows; delete blank formatted rows below the table, or split the list",
@@ -119,7 +135,7 @@ class ListUnreadableError(CatalogError):
 
 
 class ListTooLongForExcelError(CatalogError):
-    """A text is longer than a cell may hold; nothing was written. Export to YAML."""
+    """A text is longer than a spreadsheet's cell may hold, in a workbook or in CSV; nothing was written."""
 
     en = "{where}: {length} characters, but an Excel cell holds at most {limit}; export the list as YAML instead"
     zh = "{where}：共 {length} 个字符，超过 Excel 单元格上限 {limit}，请改为导出 YAML"

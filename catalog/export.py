@@ -1,6 +1,6 @@
-"""Writes a list for people: as YAML to keep under version control, as the workbook an office works in.
+"""Writes a list for people: as YAML to keep under version control, as the workbook an office works in, as CSV files.
 
-Both read back, by `catalog.load`, as the same list; the same list always gives the same bytes. Where the files go is
+All read back, by `catalog.load`, as the same list; the same list always gives the same bytes. Where the files go is
 the caller's concern.
 """
 
@@ -17,22 +17,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 from catalog.errors import ListTooLongForExcelError
 from catalog.layout import (
+    CODE_LISTS,
     COVER,
-    DEPARTMENTS,
     FIELDS,
-    MATTERS,
+    QUALITY,
     RESOURCES,
-    RESPONSIBILITIES,
+    SELDOM,
     TABLES,
+    YAML_TABLES,
     Column,
     Form,
     Table,
     written,
 )
-from catalog.model import InformationResource
+from catalog.model import CodeList, Field, InformationResource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from openpyxl.worksheet.worksheet import Worksheet
 
@@ -50,30 +51,48 @@ _WORDED: Final = frozenset({"share_type", "cadence", "format", "share_method", "
 
 def to_yaml(list_: ResponsibilityList) -> str:
     """The list as YAML text: defaults left out, each information item on one line."""
-    lines = [f"{column.name}: {_scalar(column, getattr(list_, column.name))}" for column in COVER.columns]
-    for table, records in (
-        (DEPARTMENTS, list_.departments),
-        (MATTERS, list_.matters),
-        (RESOURCES, list_.resources),
-        (RESPONSIBILITIES, list_.responsibilities),
-    ):
+    lines = [f"{name}: {value}" for name, value in _attributes(COVER, list_)]
+    for table in YAML_TABLES:
+        records = getattr(list_, table.key)
+        if table in SELDOM and not records:
+            continue
         lines += ["", f"{table.key}:" if records else f"{table.key}: []"]
         for record in records:
-            block = [f"{name}: {value}" for name, value in _attributes(table, record)]
-            if isinstance(record, InformationResource):
-                block += _source_and_fields(record)
+            block = _block(table, record)
             lines += [("  - " if index == 0 else "    ") + line for index, line in enumerate(block)]
     return "\n".join(lines) + "\n"
+
+
+def _block(table: Table, record: object) -> Iterator[str]:
+    """The lines of one record, with what lies within it."""
+    if isinstance(record, CodeList):
+        yield f"code: {_quoted(record.code)}"
+        yield f"name: {_quoted(record.name)}"
+        yield "items:"
+        for value, title in record.items:
+            yield f"  - {{value: {_quoted(value)}, title: {_quoted(title)}}}"
+        return
+    for name, value in _attributes(table, record):
+        yield f"{name}: {value}"
+    if isinstance(record, InformationResource):
+        yield from _source_and_fields(record)
 
 
 def _attributes(table: Table, record: object) -> Iterator[tuple[str, str]]:
     """Name and written value of each attribute that is not its default; nested ones excepted."""
     for column in table.columns:
-        if "." in column.name or (table is FIELDS and column.name == "resource"):
+        if "." in column.name or (table.inner and column.name in table.owner):
             continue
-        value = getattr(record, column.name)
+        value = _value(record, column.name)
         if column.required or value != column.default:
             yield column.name, _scalar(column, value)
+
+
+def _value(record: object, path: str) -> Any:  # noqa: ANN401 - a value of any attribute
+    """What is written of a record. The values of a field that a code list gives are not said twice."""
+    if path == "codes" and isinstance(record, Field) and record.code_list:
+        return ()
+    return reduce(getattr, path.split("."), record)
 
 
 def _source_and_fields(resource: InformationResource) -> Iterator[str]:
@@ -85,6 +104,10 @@ def _source_and_fields(resource: InformationResource) -> Iterator[str]:
             if column.required or value != column.default:
                 source.append(f"{name}: {_scalar(column, value)}")
     yield "source: {" + ", ".join(source) + "}"
+    if resource.quality:
+        yield "quality:"
+        for rule in resource.quality:
+            yield "  - {" + ", ".join(f"{name}: {value}" for name, value in _attributes(QUALITY, rule)) + "}"
     yield "fields:" if resource.fields else "fields: []"
     for field in resource.fields:
         yield "  - {" + ", ".join(f"{name}: {value}" for name, value in _attributes(FIELDS, field)) + "}"
@@ -95,7 +118,7 @@ def _scalar(column: Column, value: Any) -> str:  # noqa: ANN401 - a value of any
     if column.form is Form.OPTIONS:
         return "{" + ", ".join(f"{_quoted(name)}: {_quoted(content)}" for name, content in value) + "}"
     if isinstance(value, tuple):
-        return "[" + ", ".join(_quoted(item) for item in value) + "]"
+        return "[" + ", ".join(_quoted(column.write(item)) for item in value) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, StrEnum):
@@ -148,29 +171,33 @@ def to_xlsx(list_: ResponsibilityList) -> bytes:
     cover.title = COVER.sheet
     rows = [[column.title, written(column, getattr(list_, column.name))] for column in COVER.columns]
     _fill(cover, list_.title, ["项目", "内容"], rows, [14, 60])
-    for table in TABLES:
+    for table in _tables(list_):
         sheet = book.create_sheet(table.sheet)
         headings = [column.title for column in table.columns]
         widths = [40 if column.name in _WIDE else max(12, 2 * len(column.title) + 2) for column in table.columns]
         _fill(sheet, f"{list_.title}：{table.sheet}", headings, list(_rows(list_, table)), widths)
     buffer = io.BytesIO()
     book.save(buffer)
-    return _steady(buffer.getvalue())
+    return steady(buffer.getvalue())
+
+
+def _tables(list_: ResponsibilityList) -> list[Table]:
+    """The tables to write, in order."""
+    return [table for table in TABLES if table not in SELDOM or next(_rows(list_, table), None) is not None]
 
 
 def _rows(list_: ResponsibilityList, table: Table) -> Iterator[list[str | int | float]]:
-    if table is FIELDS:
+    if table is CODE_LISTS:
+        for code_list in list_.code_lists:
+            for value, title in code_list.items:
+                yield [code_list.code, code_list.name, value, title]
+    elif table.inner:
         for resource in list_.resources:
-            for field in resource.fields:
-                rest = [written(column, getattr(field, column.name)) for column in table.columns[1:]]
-                yield [resource.code, *rest]
-        return
-    for record in getattr(list_, table.key):
-        yield [written(column, _nested(record, column.name)) for column in table.columns]
-
-
-def _nested(record: object, path: str) -> object:
-    return reduce(getattr, path.split("."), record)
+            for record in getattr(resource, table.inner):
+                yield [resource.code, *(written(column, _value(record, column.name)) for column in table.columns[1:])]
+    else:
+        for record in getattr(list_, table.key):
+            yield [written(column, _value(record, column.name)) for column in table.columns]
 
 
 def _fill(
@@ -187,7 +214,7 @@ def _fill(
                 continue
             cell = sheet.cell(number, index)
             if isinstance(value, str):
-                _put_text(cell, value, f"{sheet.title}!{get_column_letter(index)}{number}")
+                put_text(cell, value, f"{sheet.title}!{get_column_letter(index)}{number}")
             else:
                 cell.value = value
     sheet["A1"].font = Font(bold=True, size=14)
@@ -198,7 +225,12 @@ def _fill(
     sheet.freeze_panes = "A3"
 
 
-def _put_text(cell: Any, text: str, where: str) -> None:  # noqa: ANN401 - openpyxl's cells have no common public type
+def put_text(cell: Any, text: str, where: str) -> None:  # noqa: ANN401 - openpyxl's cells have no common public type
+    """Write *text* into *cell* so that Excel shows and gives back just that; *where* names the cell in an error.
+
+    Raises:
+        ListTooLongForExcelError: it does not fit a cell.
+    """
     # Excel reads _x0041_ in a text as the character A; the underscore itself is written _x005F_.
     text = _HEX_ESCAPE.sub("_x005F_x", text)
     if len(text) > MAX_CELL_CHARS:
@@ -210,16 +242,47 @@ def _put_text(cell: Any, text: str, where: str) -> None:  # noqa: ANN401 - openp
     cell.number_format = "@"
 
 
-def _steady(data: bytes) -> bytes:
+def steady(data: bytes) -> bytes:
     """The same workbook without the time at which it was written, in its parts and around them."""
+    with zipfile.ZipFile(io.BytesIO(data)) as source:
+        parts = {name: source.read(name) for name in source.namelist()}
+    parts["docProps/core.xml"] = _MODIFIED.sub(rb"\g<1>1980-01-01T00:00:00Z", parts["docProps/core.xml"])
+    return _zipped(parts)
+
+
+def _zipped(parts: Mapping[str, bytes]) -> bytes:
+    """An archive that tells nothing of when and where it was made."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(buffer, "w") as target:
-        for part in source.infolist():
-            content = source.read(part)
-            if part.filename == "docProps/core.xml":
-                content = _MODIFIED.sub(rb"\g<1>1980-01-01T00:00:00Z", content)
-            info = zipfile.ZipInfo(part.filename, _FIXED_TIME)
+    with zipfile.ZipFile(buffer, "w") as target:
+        for name, content in parts.items():
+            info = zipfile.ZipInfo(name, _FIXED_TIME)
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = 0o644 << 16
             target.writestr(info, content)
     return buffer.getvalue()
+
+
+# CSV.
+
+
+def to_csv_zip(list_: ResponsibilityList) -> bytes:
+    """The list as a zip of CSV files, one for each table, that spreadsheets open without running anything in them.
+
+    Raises:
+        ListTooLongForExcelError: a text does not fit the cell in which a spreadsheet would show it.
+    """
+    from catalog import csvfile  # noqa: PLC0415 - only this function needs it
+
+    tables: dict[str, list[list[str | int | float]]] = {
+        COVER.sheet: [["项目", "内容"], *([c.title, written(c, getattr(list_, c.name))] for c in COVER.columns)]
+    }
+    for table in _tables(list_):
+        tables[table.sheet] = [[column.title for column in table.columns], *_rows(list_, table)]
+    for name, rows in tables.items():
+        for number, row in enumerate(rows, start=1):
+            for value in row:
+                if isinstance(value, str) and len(value) >= MAX_CELL_CHARS:
+                    raise ListTooLongForExcelError(
+                        where=f"{name}.csv:{number}", length=len(value), limit=MAX_CELL_CHARS
+                    )
+    return _zipped({f"{name}.csv": csvfile.written(rows) for name, rows in tables.items()})

@@ -24,6 +24,26 @@ FAULTS: Final[dict[str, tuple[Severity, str, str]]] = {
         "the sheet `{value}` is no part of a list and was not read; rename it to one of {allowed} if it should be",
         "工作表 `{value}` 不属于清单，未读取；如应导入，请改名为：{allowed}",
     ),
+    "duplicate_sheet": (
+        "error",
+        "`{value}` is the table `{other}` a second time (first `{first}`) and was not read; keep one",
+        "`{value}` 与 `{first}` 同为 `{other}` 表，未读取，请保留其一",
+    ),
+    "external_link": (
+        "warning",
+        "{count} links lead out of the workbook and were not opened: {value}; paste values, then remove the links",
+        "工作簿含 {count} 处外部链接，均未打开：{value}；请将引用内容粘贴为数值后断开链接",
+    ),
+    "too_many_errors": (
+        "error",
+        "{shown} faults are shown, {more} more are not; mend these and load again",
+        "已列出 {shown} 处，另有 {more} 处未列出，请先改正后重新导入",
+    ),
+    "too_many_warnings": (
+        "warning",
+        "{shown} notices are shown, {more} more are not",
+        "已列出 {shown} 处提示，另有 {more} 处未列出",
+    ),
     "missing_headings": (
         "error",
         "no heading row found in the first {rows} rows; put one with {allowed}",
@@ -49,6 +69,11 @@ FAULTS: Final[dict[str, tuple[Severity, str, str]]] = {
         "error",
         "the formula in this cell ends in an error; replace it with its value",
         "单元格公式结果为错误值，请改为具体内容",
+    ),
+    "formula": (
+        "warning",
+        "{count} cells of this sheet, from here on, are formulas, whose last results were read; paste them as values",
+        "本表自此有 {count} 个单元格为公式，已按最后一次计算结果读取，请粘贴为数值",
     ),
     "unknown_attribute": (
         "error",
@@ -142,6 +167,16 @@ FAULTS: Final[dict[str, tuple[Severity, str, str]]] = {
         "`{column}` has {value} characters, {allowed} are the most; shorten it",
         "`{column}` 共 {value} 个字符，最多 {allowed} 个，请缩短",
     ),
+    "bad_contact": (
+        "error",
+        "`{value}` is no duty with its post; write duty=post, the duty one of {allowed}",
+        "`{value}` 不是“职责=岗位”，职责请填写下列之一：{allowed}",
+    ),
+    "personal_contact": (
+        "warning",
+        "`{column}` holds a telephone or identity number; name a post, not a person",
+        "`{column}` 含有手机号码或身份号码，请填写岗位，不要填写个人信息",
+    ),
     # References.
     "unknown_department": (
         "error",
@@ -167,6 +202,51 @@ FAULTS: Final[dict[str, tuple[Severity, str, str]]] = {
         "error",
         "the code `{value}` was given before, at {first}; give each its own",
         "代码 `{value}` 与 {first} 重复，请分别赋码",
+    ),
+    "unknown_code_list": (
+        "error",
+        "`{value}` is no code list of this list; add it to the code lists, or write one of {allowed}",
+        "代码表中没有 `{value}`，请补充该代码表，或填写下列之一：{allowed}",
+    ),
+    "empty_code_list": (
+        "error",
+        "the code list `{value}` has no value; fill in its values",
+        "代码表 `{value}` 没有代码值，请补充",
+    ),
+    "duplicate_code_value": (
+        "error",
+        "the value `{value}` stands in this code list before, at {first}; delete one",
+        "代码值 `{value}` 与 {first} 重复，请删除其一",
+    ),
+    "too_many_codes": (
+        "error",
+        "up to here fields refer to more than {allowed} values; share a code list like `{value}` as a resource instead",
+        "至此各信息项引用的代码值连同 `{value}` 超过 {allowed} 个，过长的代码表请作为信息资源单独共享",
+    ),
+    "code_list_renamed": (
+        "error",
+        "the code list is called `{value}` here and `{other}` at {first}; write the same name, or another code",
+        "该代码表此处名为 `{value}`，而 {first} 名为 `{other}`，请统一名称或另行赋码",
+    ),
+    "codes_and_code_list": (
+        "error",
+        "the values written here are not those of the code list `{value}`; delete one of the two",
+        "此处值域与代码表 `{value}` 不一致，请删除其一",
+    ),
+    "nobody_owes": (
+        "warning",
+        "nobody owes the resource `{value}`; add a line for it, or delete the reference",
+        "没有部门对信息资源 `{value}` 负有共享责任，请补充责任行，或删除该引用",
+    ),
+    "short_code": (
+        "warning",
+        "the code `{value}` has fewer than {allowed} digits (类 1, 项 2, 目 3, then a running number); complete it",
+        "代码 `{value}` 不足 {allowed} 位（类 1 位、项 2 位、目 3 位及顺序码），请补全",
+    ),
+    "odd_code": (
+        "warning",
+        "the code `{value}` is not made like nearly all the others, such as `{other}`; make it alike",
+        "代码 `{value}` 的编码结构与多数代码（如 `{other}`）不一致，请统一",
     ),
     "cyclic_parent": (
         "error",
@@ -224,6 +304,41 @@ FAULTS: Final[dict[str, tuple[Severity, str, str]]] = {
         "a deletion field is named, but not the value that marks a deleted record; fill in `{column}`",
         "已填写删除标志字段，但未填写表示已删除的值，请填写 `{column}`",
     ),
+    "ground_cites_nothing": (
+        "warning",
+        "`{value}` names no law, regulation or State Council document; cite it with its article",
+        "`{value}` 未列明法律、行政法规或国务院规定，请注明名称和条款",
+    ),
+    "abstract_says_nothing": (
+        "warning",
+        "the abstract `{value}` says no more than the name; say what it holds, about whom and since when",
+        "摘要 `{value}` 未说明内容，请概述所含内容、对象和范围",
+    ),
+    "format_source_mismatch": (
+        "warning",
+        "the format is {value}, but the source is `{other}`; write {allowed}, or correct the source",
+        "信息资源格式为 {value}，而来源对象为 `{other}`，请改为 {allowed} 或更正来源",
+    ),
+    "quality_needs_field": (
+        "error",
+        "a rule of this kind is about a field; name it",
+        "此类质量规则须指明字段，请填写",
+    ),
+    "quality_field_needless": (
+        "error",
+        "a rule on the number of rows is about no field; delete it",
+        "数据量规则不针对字段，请删除字段名",
+    ),
+    "quality_needs_target": (
+        "error",
+        "a rule of this kind says in what its values must be found; write resource code.field",
+        "此类质量规则须指明引用目标，请填写 信息资源代码.字段名",
+    ),
+    "quality_target_needless": (
+        "error",
+        "a rule of this kind refers to nothing; delete the target",
+        "此类质量规则没有引用目标，请删除",
+    ),
     "method_format_mismatch": (
         "error",
         "the sharing method {value} does not fit the resource format {format}; write one of {allowed}",
@@ -239,7 +354,38 @@ FAULTS: Final[dict[str, tuple[Severity, str, str]]] = {
         "`{value}` differs from `{other}` at {first} by punctuation or space at most; keep one, or tell them apart",
         "`{value}` 与 {first} 的 `{other}` 仅标点或空格不同或完全相同，请合并或区分",
     ),
+    "near_names": (
+        "warning",
+        "`{value}` is nearly `{other}` at {first}; if both hold the same, keep one, else tell them apart",
+        "`{value}` 与 {first} 的 `{other}` 名称相近，如内容相同请合并，否则请区分",
+    ),
     # Rules over the lines.
+    "deadline_past": (
+        "warning",
+        "the deadline {value} was before today, {today}; set one that can be kept, or see that it is done",
+        "完成时限 {value} 早于今日 {today}，请重新确定时限或督促完成",
+    ),
+    "promise_prohibited": (
+        "warning",
+        "this prohibition forbids what the line at {first} promises of `{value}`; change one of them",
+        "本条禁止了 {first} 责任行对 `{value}` 的共享，请更正其一",
+    ),
+    # Rules over what matters need.
+    "need_not_shared": (
+        "warning",
+        "`{value}` is not shared (不予共享), so the matter cannot have it; delete the need or correct the share type",
+        "`{value}` 为不予共享，事项无法使用，请删除本行或更正共享类型",
+    ),
+    "need_without_line": (
+        "warning",
+        "no line owes `{value}` to `{other}` for this matter; add one, or delete the need",
+        "没有责任行向 `{other}` 提供 `{value}` 用于本事项，请补充责任行或删除本行",
+    ),
+    "need_prohibited": (
+        "warning",
+        "the prohibition at {first} keeps from the matter `{value}` what this line says it needs; change one of them",
+        "{first} 的不予共享条款禁止事项 `{value}` 使用本行所列数据，请更正其一",
+    ),
     "provider_mismatch": (
         "warning",
         "the line's provider is `{value}`, the resource's is `{other}`; correct one",

@@ -1,6 +1,6 @@
 """The list on paper: its tables, their columns in order, their headings, and how each cell is read and written.
 
-One description for YAML and Excel, reading and writing, so that the four cannot drift apart. It knows columns;
+One description for YAML, Excel and CSV, reading and writing, so that the six cannot drift apart. It knows columns;
 what follows from several of them together is `catalog.validate`.
 """
 
@@ -14,7 +14,7 @@ from catalog import cells, domains
 from catalog.model import Mask, ShareType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 class Form(Enum):
@@ -37,7 +37,9 @@ class Column:
     """One attribute of a table.
 
     *name* is the attribute in the model and in YAML (``source.object`` lies in a mapping); *title* the heading in
-    Excel, *titles* other headings accepted. *default* stands for an empty cell; without one the cell is required.
+    Excel and CSV, *titles* other headings accepted. *default* stands for an empty cell; without one the cell is
+    required. Of several values, *split* finds the texts in one cell, *write* makes each and *join* puts them together
+    again. *parts* are headings of columns in which some offices write the values one by one.
     """
 
     name: str
@@ -48,6 +50,9 @@ class Column:
     form: Form = Form.ONE
     split: Callable[[str], list[str]] = cells.split_texts
     domain: domains.CodeDomain | None = None
+    write: Callable[[Any], str] = str
+    join: Callable[[Iterable[str]], str] = cells.join_texts
+    parts: tuple[str, ...] = ()
 
     @property
     def required(self) -> bool:
@@ -57,13 +62,19 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of the list: its key in YAML, its sheet in Excel, its columns. *optional* tables may be missing."""
+    """One table of the list: its key in YAML, its sheet in Excel, its columns. *optional* tables may be missing.
+
+    *inner* names the attribute under which YAML holds the rows within those of another table, *owner* the columns by
+    which the rows of a sheet say to what they belong and which are not repeated there.
+    """
 
     key: str
     sheet: str
     columns: tuple[Column, ...]
     sheets: tuple[str, ...] = ()
     optional: bool = False
+    inner: str = ""
+    owner: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column | None:
         """The column for the attribute *name*."""
@@ -88,7 +99,9 @@ COVER: Final = Table(
         Column("title", "标题", titles=("清单名称", "名称")),
         Column("year", "年份", cells.whole(1949, 2999), titles=("年度", "年")),
         Column("batch", "批次", cells.whole(1, 999)),
+        Column("office", "数据主管部门", cells.reference, "", ("政务数据主管部门", "主管部门", "编制单位代码")),
     ),
+    ("封面信息", "清单信息"),
 )
 
 DEPARTMENTS: Final = Table(
@@ -102,6 +115,16 @@ DEPARTMENTS: Final = Table(
         Column("parent", "上级部门代码", cells.reference, "", ("上级部门", "上级")),
         Column("aliases", "别名", default=(), titles=("简称", "部门简称"), form=Form.MANY),
         Column("contact_role", "联系岗位", default=""),
+        _domain("kind", "部门类型", domains.DEPARTMENT_KIND, None, ("单位类型", "部门性质", "机构类型")),
+        Column(
+            "contacts",
+            "职责岗位",
+            cells.contact,
+            (),
+            ("各职责岗位", "岗位联系"),
+            form=Form.MANY,
+            write=cells.write_contact,
+        ),
     ),
     ("部门清单", "部门表"),
 )
@@ -132,8 +155,21 @@ RESOURCES: Final = Table(
         Column("source.options", "读取选项", cells.text, (), form=Form.OPTIONS),
         Column("related", "关联资源代码", cells.code, (), ("关联资源",), form=Form.MANY, split=cells.split_codes),
         Column("error_budget", "容错率", cells.share_of_rows, 0.05),
+        Column(
+            "classification",
+            "信息资源分类",
+            default=(),
+            titles=("资源分类", "所属分类", "分类"),
+            form=Form.MANY,
+            split=cells.split_levels,
+            join=cells.join_levels,
+            parts=("类", "项", "目", "细目"),
+        ),
+        _domain("theme", "主题库", domains.THEME, None, ("所属主题", "主题", "主题分类")),
+        Column("aliases", "别名", default=(), titles=("资源别名", "俗称", "简称"), form=Form.MANY),
+        Column("region_field", "区划字段", cells.structural, "", ("行政区划字段", "区域字段")),
     ),
-    ("信息资源", "资源表", "信息资源表"),
+    ("信息资源", "资源表", "信息资源表", "资源目录", "信息资源目录", "政务信息资源目录"),
 )
 
 FIELDS: Final = Table(
@@ -156,8 +192,11 @@ FIELDS: Final = Table(
         Column("pattern", "格式规则", cells.pattern, "", ("正则表达式",)),
         _domain("check", "校验码规则", domains.CHECK, None, ("校验规则",)),
         Column("aliases", "别名", default=(), titles=("字段别名",), form=Form.MANY),
+        Column("code_list", "代码表", cells.standard, "", ("引用代码表", "代码表代码", "代码标准")),
     ),
-    ("信息项表",),
+    ("信息项表", "信息项清单"),
+    inner="fields",
+    owner=("resource",),
 )
 
 MATTERS: Final = Table(
@@ -200,34 +239,150 @@ RESPONSIBILITIES: Final = Table(
         _domain("cadence", "更新周期", domains.CADENCE, titles=("更新频率",)),
         Column("deadline", "完成时限", cells.day, titles=("时限",)),
         _domain("domain", "数据领域", domains.DATA_DOMAIN, titles=("领域",)),
+        Column("year", "纳入年度", cells.whole(1949, 2999), 0, ("年度", "年份", "清单年度")),
+        Column("batch", "纳入批次", cells.whole(1, 999), 0, ("批次", "清单批次")),
     ),
     ("责任清单", "责任表"),
 )
 
+CODE_LISTS: Final = Table(
+    "code_lists",
+    "代码表",
+    (
+        Column("code", "代码表代码", cells.standard, titles=("代码表编号", "代码表标识", "标准号")),
+        Column("name", "代码表名称", titles=("标准名称", "代码集名称")),
+        Column("value", "代码值", titles=("代码", "值", "码值")),
+        Column("title", "代码名称", titles=("含义", "代码含义", "值含义", "说明", "名称")),
+    ),
+    ("代码", "代码集", "数据字典", "码表"),
+    optional=True,
+    inner="items",
+    owner=("code", "name"),
+)
+
+NEEDS: Final = Table(
+    "needs",
+    "事项用数",
+    (
+        _code("matter", "事项代码", "事项编码", "事项"),
+        _code("resource", "信息资源代码", "资源代码", "信息资源"),
+        Column(
+            "fields",
+            "所需字段",
+            cells.field_name,
+            titles=("所需信息项", "字段名", "需用字段"),
+            form=Form.MANY,
+            split=cells.split_codes,
+        ),
+        Column(
+            "actions",
+            "用数方式",
+            cells.action,
+            ("query",),
+            ("使用方式", "调用方式"),
+            form=Form.MANY,
+            split=cells.split_codes,
+            write=cells.write_action,
+        ),
+        Column("replaces", "替代材料", default="", titles=("免提交材料", "可免提交材料")),
+    ),
+    ("事项用数清单", "用数需求", "事项数据需求"),
+    optional=True,
+)
+
+PROHIBITIONS: Final = Table(
+    "prohibitions",
+    "不予共享",
+    (
+        _code("resource", "信息资源代码", "资源代码", "信息资源"),
+        Column(
+            "fields",
+            "不予共享字段",
+            cells.field_name,
+            (),
+            ("字段", "字段名", "不予共享信息项"),
+            form=Form.MANY,
+            split=cells.split_codes,
+        ),
+        Column(
+            "consumers",
+            "使用方代码",
+            cells.reference,
+            titles=("使用方", "需求部门", "使用部门", "对象部门"),
+            form=Form.MANY,
+            split=cells.split_names,
+        ),
+        Column(
+            "purposes",
+            "用途事项代码",
+            cells.code_or_everyone,
+            titles=("用途", "用途事项"),
+            form=Form.MANY,
+            split=cells.split_codes,
+        ),
+        Column("ground", "不予共享依据", titles=("依据", "法律依据")),
+    ),
+    ("不予共享清单", "负面清单"),
+    optional=True,
+)
+
+QUALITY: Final = Table(
+    "quality",
+    "质量规则",
+    (
+        _code("resource", "信息资源代码", "资源代码", "信息资源"),
+        _domain("kind", "规则类型", domains.QUALITY_KIND, titles=("质量维度", "规则", "类型")),
+        Column("field", "字段名", cells.structural, "", ("字段", "信息项", "字段名称")),
+        Column("threshold", "阈值", cells.threshold, titles=("要求", "指标值", "门限")),
+        Column("target", "引用目标", cells.structural, "", ("引用字段", "参照目标")),
+    ),
+    ("数据质量规则", "质量要求"),
+    optional=True,
+    inner="quality",
+    owner=("resource",),
+)
+
 # In the order of the workbook.
-TABLES: Final = (DEPARTMENTS, RESOURCES, FIELDS, RESPONSIBILITIES, MATTERS)
+TABLES: Final = (
+    DEPARTMENTS,
+    RESOURCES,
+    FIELDS,
+    RESPONSIBILITIES,
+    MATTERS,
+    CODE_LISTS,
+    NEEDS,
+    PROHIBITIONS,
+    QUALITY,
+)
+# Those written only when they hold something: most offices have no use for them.
+SELDOM: Final = (CODE_LISTS, NEEDS, PROHIBITIONS, QUALITY)
+
+# In the order of the YAML; and what its rows hold within them.
+YAML_TABLES: Final = (DEPARTMENTS, MATTERS, CODE_LISTS, RESOURCES, RESPONSIBILITIES, NEEDS, PROHIBITIONS)
+YAML_INNER: Final = {RESOURCES.key: (FIELDS, QUALITY), CODE_LISTS.key: (CODE_LISTS,)}
 
 # Columns an office adds for itself; they are read past.
 IGNORED_HEADINGS: Final = frozenset({"序号", "编号", "备注", "no.", "no", "#"})
 
 
 def written(column: Column, value: Any) -> str | int | float:  # noqa: ANN401 - a value of any attribute
-    """The text or number that stands for *value* in an Excel cell of *column*."""
+    """The text or number that stands for *value* in one cell of *column*."""
     if column.form is Form.OPTIONS:
         return cells.write_options(value)
     if isinstance(value, tuple):
-        return cells.join_texts(value)
+        return column.join(column.write(item) for item in value)
     if isinstance(value, StrEnum) and column.domain is not None:
         return column.domain.word(value)
-    return _written_one(value)
+    return _written_one(column, value)
 
 
-def _written_one(value: object) -> str | int | float:
+def _written_one(column: Column, value: object) -> str | int | float:
     if isinstance(value, bool):
         return "是" if value else "否"
     if isinstance(value, float):
         # A cell keeps 15 digits of a number; one that needs more is written as text.
         return value if float(f"{value:.15g}") == value else repr(value)
     if isinstance(value, int):
-        return value
+        # Zero by default means that nothing was said (a line's year), and nothing is what is written.
+        return "" if value == 0 == column.default else value
     return "" if value is None else str(value)

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +110,66 @@ class Domain(StrEnum):
     ECONOMIC_SOCIAL = "经济社会"
 
 
+class DepartmentKind(StrEnum):
+    """What kind of body a department is."""
+
+    GOVERNMENT = "government"
+    PARTY = "party"
+    INSTITUTION = "institution"
+    VERTICAL = "vertical"
+    UTILITY = "utility"
+
+
+class Duty(StrEnum):
+    """What a contact post (岗位) of a department answers for. Posts, never people."""
+
+    CATALOGUE = "catalogue"
+    REVIEW = "review"
+    TECHNICAL = "technical"
+
+
+class Theme(StrEnum):
+    """The theme libraries (主题库) a resource may belong to."""
+
+    POPULATION = "population"
+    LEGAL_PERSON = "legal_person"
+    SPACE = "space"
+    ECONOMY = "economy"
+    CREDIT = "credit"
+    LICENCE = "licence"
+    SOCIAL_SECURITY = "social_security"
+    HEALTH = "health"
+    EDUCATION = "education"
+    TRANSPORT = "transport"
+    HOUSING = "housing"
+    ENVIRONMENT = "environment"
+    AGRICULTURE = "agriculture"
+    SAFETY = "safety"
+    CULTURE = "culture"
+    GOVERNANCE = "governance"
+
+
+class QualityKind(StrEnum):
+    """What a quality rule measures, and hence what its *threshold* means.
+
+    ``completeness``, ``uniqueness``, ``validity``, ``reference``: the least share of rows (0 to 1) that must hold;
+    ``timeliness``: the greatest age in days of the newest value of the field;
+    ``volume``: the least number of rows.
+    """
+
+    COMPLETENESS = "completeness"
+    UNIQUENESS = "uniqueness"
+    VALIDITY = "validity"
+    REFERENCE = "reference"
+    TIMELINESS = "timeliness"
+    VOLUME = "volume"
+
+
 EVERYONE = "*"
+
+# Attributes that lists written before them do not have. A list in which they keep their defaults has the digest
+# that it had then; hence a published version never changes its name because the model grew.
+_ADDED: Final = {"added": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +193,8 @@ class FieldType:
 class Field:
     """One information item (信息项) of a resource, with the terms on which it alone is shared.
 
-    *aliases* are further column headings under which the source system delivers it.
+    *aliases* are further column headings under which the source system delivers it. *codes* are the values allowed;
+    where *code_list* names a code list of the list, they are its values.
     *grade* is the sensitivity grade 1 (public) to 4. *mask* is the least that is masked for any consumer.
     """
 
@@ -153,6 +213,29 @@ class Field:
     pattern: str = ""
     check: Check | None = None
     aliases: tuple[str, ...] = ()
+    code_list: str = field(default="", metadata=_ADDED)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeList:
+    """A code list (代码表) that fields refer to: *items* are (value, title) pairs in order."""
+
+    code: str
+    name: str
+    items: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QualityRule:
+    """A rule the published data must meet, over *field* of the resource ("" for volume).
+
+    *target* is what a ``reference`` must be found in: ``RESOURCE_CODE.field``.
+    """
+
+    kind: QualityKind
+    field: str
+    threshold: float
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +259,8 @@ class InformationResource:
     """A shared information resource (信息资源) with its core metadata and fields in their published order.
 
     *error_budget* is the share of rows (0 to 1) that may be rejected before a load stops uncommitted.
+    *classification* is 信息资源分类 (类, 项, 目, 细目), as far as given. *region_field* names the field that holds the
+    administrative division (行政区划代码) by which rows may be granted. *aliases* are what people call it.
     """
 
     code: str
@@ -196,6 +281,11 @@ class InformationResource:
     fields: tuple[Field, ...]
     related: tuple[str, ...] = ()
     error_budget: float = 0.05
+    classification: tuple[str, ...] = field(default=(), metadata=_ADDED)
+    theme: Theme | None = field(default=None, metadata=_ADDED)
+    aliases: tuple[str, ...] = field(default=(), metadata=_ADDED)
+    region_field: str = field(default="", metadata=_ADDED)
+    quality: tuple[QualityRule, ...] = field(default=(), metadata=_ADDED)
 
     @property
     def key(self) -> tuple[Field, ...]:
@@ -214,7 +304,10 @@ class InformationResource:
 
 @dataclass(frozen=True, slots=True)
 class Department:
-    """A department (部门) that owes or uses resources. *parent* is the code of the one above, or ""."""
+    """A department (部门) that owes or uses resources. *parent* is the code of the one above, or "".
+
+    *contact_role* is the post that answers for its shared data; *contacts* are further posts by what they answer for.
+    """
 
     code: str
     name: str
@@ -223,6 +316,8 @@ class Department:
     parent: str = ""
     aliases: tuple[str, ...] = ()
     contact_role: str = ""
+    kind: DepartmentKind | None = field(default=None, metadata=_ADDED)
+    contacts: tuple[tuple[Duty, str], ...] = field(default=(), metadata=_ADDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,10 +331,39 @@ class Matter:
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """What a matter needs to know of a resource, at the least (事项用数): so that nobody has to bring *replaces*.
+
+    *actions* are those of grants, e.g. ``query`` or ``verify``; *replaces* names the paper (材料) it makes needless.
+    """
+
+    matter: str
+    resource: str
+    fields: tuple[str, ...]
+    actions: tuple[str, ...] = ("query",)
+    replaces: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prohibition:
+    """What must not be shared whatever a line or a grant says (不予共享), and the *ground* (法律、行政法规 …) for it.
+
+    It forbids *fields* of *resource* (empty: all of it) to *consumers* for *purposes* (codes or ``*``).
+    """
+
+    resource: str
+    consumers: tuple[str, ...]
+    purposes: tuple[str, ...]
+    ground: str
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Responsibility:
     """One line of the list: *provider* owes *resource* to *consumers* (department codes or ``*``) for *purposes*.
 
-    *purposes* are matter codes or ``*``. *deadline* is the day by which it must first be shared.
+    *purposes* are matter codes or ``*``. *deadline* is the day by which it must first be shared. *year* and *batch*
+    say when the line entered the list (0: with the list itself).
     """
 
     resource: str
@@ -251,6 +375,8 @@ class Responsibility:
     cadence: Cadence
     deadline: date
     domain: Domain
+    year: int = field(default=0, metadata=_ADDED)
+    batch: int = field(default=0, metadata=_ADDED)
 
 
 @dataclass(frozen=True)
@@ -258,6 +384,7 @@ class ResponsibilityList:
     """A sharing-responsibility list (数据共享责任清单): one batch of one year of one city, immutable.
 
     Its version is the digest of its content; the file it was read from, and that file's format, play no part.
+    *office* is the department that keeps the list and settles disputes (数据主管部门).
     """
 
     city: str
@@ -268,6 +395,10 @@ class ResponsibilityList:
     resources: tuple[InformationResource, ...]
     responsibilities: tuple[Responsibility, ...]
     matters: tuple[Matter, ...] = field(default=())
+    office: str = field(default="", metadata=_ADDED)
+    needs: tuple[Need, ...] = field(default=(), metadata=_ADDED)
+    prohibitions: tuple[Prohibition, ...] = field(default=(), metadata=_ADDED)
+    code_lists: tuple[CodeList, ...] = field(default=(), metadata=_ADDED)
 
     @cached_property
     def version(self) -> str:
@@ -298,6 +429,18 @@ class ResponsibilityList:
             lines.setdefault(line.resource, []).append(line)
         return {code: tuple(found) for code, found in lines.items()}
 
+    @cached_property
+    def prohibitions_by_resource(self) -> Mapping[str, tuple[Prohibition, ...]]:
+        """Prohibitions by the code of their resource, in list order."""
+        found: dict[str, list[Prohibition]] = {}
+        for prohibition in self.prohibitions:
+            found.setdefault(prohibition.resource, []).append(prohibition)
+        return {code: tuple(items) for code, items in found.items()}
+
+    def needs_of(self, matter: str, resource: str) -> tuple[Need, ...]:
+        """What *matter* needs of *resource*; several where it needs it in several ways."""
+        return tuple(need for need in self.needs if need.matter == matter and need.resource == resource)
+
     def responsibilities_for(self, resource: str) -> tuple[Responsibility, ...]:
         """Every line about the resource with this code."""
         return self.responsibilities_by_resource.get(resource, ())
@@ -308,7 +451,11 @@ def to_plain(value: Any) -> Any:  # noqa: ANN401 - a fold over values of every m
     if isinstance(value, FieldType):
         return str(value)
     if hasattr(value, "__dataclass_fields__"):
-        return {f.name: to_plain(getattr(value, f.name)) for f in fields(value)}
+        return {
+            f.name: to_plain(getattr(value, f.name))
+            for f in fields(value)
+            if not (f.metadata.get("added") and getattr(value, f.name) == f.default)
+        }
     if isinstance(value, tuple):
         return [to_plain(v) for v in value]
     if isinstance(value, StrEnum):

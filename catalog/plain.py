@@ -15,21 +15,29 @@ from catalog.errors import ListUnreadableError
 from catalog.model import (
     Cadence,
     Check,
+    CodeList,
     Department,
+    DepartmentKind,
     Disposition,
     Domain,
+    Duty,
     Field,
     FieldKind,
     FieldType,
     InformationResource,
     Mask,
     Matter,
+    Need,
+    Prohibition,
+    QualityKind,
+    QualityRule,
     ResourceFormat,
     Responsibility,
     ResponsibilityList,
     ShareMethod,
     ShareType,
     SourceRef,
+    Theme,
 )
 
 if TYPE_CHECKING:
@@ -125,6 +133,11 @@ def _pair(value: Any) -> tuple[str, str]:  # noqa: ANN401 - what was stored
     return name, content
 
 
+def _contact(value: Any) -> tuple[Duty, str]:  # noqa: ANN401 - what was stored
+    duty, post = _pair(value)
+    return Duty(duty), post
+
+
 def _field_type(value: Any) -> FieldType:  # noqa: ANN401 - what was stored
     match = _TYPE.fullmatch(_text(value))
     if match is None:
@@ -161,6 +174,10 @@ _RESOURCE: Final[Mapping[str, Read]] = {
     "fields": _many(_object(Field, _FIELD)),
     "related": _texts,
     "error_budget": _exactly(float, int),
+    "classification": _texts,
+    "theme": _optional(Theme),
+    "aliases": _texts,
+    "quality": _many(_object(QualityRule, {"kind": QualityKind, "threshold": _exactly(float, int)})),
 }
 _RESPONSIBILITY: Final[Mapping[str, Read]] = {
     "consumers": _texts,
@@ -169,12 +186,24 @@ _RESPONSIBILITY: Final[Mapping[str, Read]] = {
     "cadence": Cadence,
     "deadline": date.fromisoformat,
     "domain": Domain,
+    "year": _whole,
+    "batch": _whole,
 }
+_DEPARTMENT: Final[Mapping[str, Read]] = {
+    "aliases": _texts,
+    "kind": _optional(DepartmentKind),
+    "contacts": _many(_contact),
+}
+_NEED: Final[Mapping[str, Read]] = {"fields": _texts, "actions": _texts}
+_PROHIBITION: Final[Mapping[str, Read]] = {"consumers": _texts, "purposes": _texts, "fields": _texts}
 _LIST: Final[Mapping[str, Read]] = {
     "year": _whole,
     "batch": _whole,
-    "departments": _many(_object(Department, {"aliases": _texts})),
+    "departments": _many(_object(Department, _DEPARTMENT)),
     "resources": _many(_object(InformationResource, _RESOURCE)),
     "responsibilities": _many(_object(Responsibility, _RESPONSIBILITY)),
     "matters": _many(_object(Matter, {})),
+    "needs": _many(_object(Need, _NEED)),
+    "prohibitions": _many(_object(Prohibition, _PROHIBITION)),
+    "code_lists": _many(_object(CodeList, {"items": _many(_pair)})),
 }

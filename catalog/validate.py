@@ -6,18 +6,37 @@ so that one mistake is reported once. Single values are judged in `catalog.cells
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from typing import TYPE_CHECKING, Final
 
-from catalog import domains
+from catalog import domains, likeness, promises
 from catalog.model import EVERYONE, Disposition, FieldKind, ResourceFormat, ShareMethod, ShareType
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from catalog.build import Record, Records
     from catalog.raw import Faults, Place
 
 # Words that end the name of a system rather than of what it holds.
-_SYSTEM_WORDS: Final = ("系统", "平台")
+_SYSTEM_NAME = re.compile("(?:系统|平台|软件)(?:v?[0-9]+版?|[一二三四五]期)?$")
+_SAYS_NOTHING: Final = frozenset(
+    {"", "无", "暂无", "没有", "略", "同上", "待补充", "待定", "none", "na", "null", "xx", "测试"}
+)
+# 类, 项 and 目 take six digits, and a running number follows.
+_SHORTEST_CODE: Final = 7
+_NUMERIC = re.compile(r"[0-9/._-]+")
+_ENOUGH_CODES: Final = 5
+_USUAL_SHARE: Final = 0.8
+_PERSONAL = re.compile(r"(?<![0-9])1[3-9][0-9]{9}(?![0-9])|(?<![0-9])[0-9]{17}[0-9Xx](?![0-9])")
+_SUFFIX = re.compile(r"\.([A-Za-z0-9]{2,5})$")
+# Suffixes that leave no doubt about the class; text and CSV come from anything.
+_FILE_CLASSES: Final[dict[str, ResourceFormat]] = {
+    **dict.fromkeys(("doc", "docx", "wps", "pdf", "ofd", "ceb"), ResourceFormat.DOCUMENT),
+    **dict.fromkeys(("xls", "xlsx", "et"), ResourceFormat.SPREADSHEET),
+    **dict.fromkeys(("jpg", "jpeg", "png", "gif", "bmp", "tif", "tiff", "dwg", "shp"), ResourceFormat.IMAGE),
+    **dict.fromkeys(("mp3", "mp4", "avi", "wav", "flv", "swf", "rm"), ResourceFormat.STREAM),
+}
 
 # 共享方式 by 信息资源格式: what is a service can only be called, and only tables can be shared as a database.
 _METHODS: Final[dict[ResourceFormat, frozenset[ShareMethod]]] = {
@@ -31,23 +50,25 @@ _METHODS: Final[dict[ResourceFormat, frozenset[ShareMethod]]] = {
 }
 
 
-def check(records: Records, faults: Faults) -> None:
-    """Note every breach of a rule."""
+def check(records: Records, faults: Faults, today: date | None = None) -> None:
+    """Note every breach of a rule; with *today*, also deadlines that are past."""
     for table in (records.departments, records.resources, records.matters):
         _unique_codes(table, faults)
         _similar_names(table, faults)
+    _unique_codes(records.code_lists, faults)
+    _code_shapes(records.resources, faults)
     _cyclic_parents(records.departments, faults)
+    for department in records.departments:
+        _contacts(department, faults)
+    for code_list in records.code_lists:
+        _code_list(code_list, faults)
     resources: dict[str, Record] = {}
     for record in records.resources:
         _resource(record, faults)
         if record.get("code") is not None:
             resources.setdefault(record.get("code"), record)
-    for record in records.resources:
-        for index, code in enumerate(record.get("related") or ()):
-            if code not in resources:
-                faults.add(record.item("related", index), "unknown_resource", value=code)
-    matters = {record.get("code") for record in records.matters}
-    _lines(records.responsibilities, resources, matters, faults)
+    _lines(records, resources, faults, today)
+    promises.check(records, resources, faults)
 
 
 def _unique_codes(table: list[Record], faults: Faults) -> None:
@@ -62,24 +83,66 @@ def _unique_codes(table: list[Record], faults: Faults) -> None:
             first[code] = record
 
 
-def _bare(name: str) -> str:
-    """A name without punctuation, symbols and space, half-width and without capitals."""
-    return "".join(
-        char for char in unicodedata.normalize("NFKC", name).casefold() if unicodedata.category(char)[0] not in "PSZC"
-    )
+def _code_shapes(resources: list[Record], faults: Faults) -> None:
+    """Note codes too short for GB/T 21063 (类 1, 项 2, 目 3 digits, 顺序码) and those unlike nearly all the others."""
+    shapes: dict[str, list[Record]] = {}
+    for record in resources:
+        code = record.get("code")
+        if code is None:
+            continue
+        if _NUMERIC.fullmatch(code) and sum(map(str.isdigit, code)) < _SHORTEST_CODE:
+            faults.add(record.at("code"), "short_code", value=code, allowed=str(_SHORTEST_CODE))
+        shape = re.sub(r"[0-9]", "9", re.sub(r"[A-Za-z]+", "A", code))
+        shapes.setdefault(shape, []).append(record)
+    usual = max(shapes, key=lambda shape: len(shapes[shape]), default="")
+    total = sum(map(len, shapes.values()))
+    if total < _ENOUGH_CODES or len(shapes[usual]) < total * _USUAL_SHARE:
+        return
+    example = shapes[usual][0].get("code")
+    for shape, odd in shapes.items():
+        for record in odd if shape != usual else ():
+            faults.add(record.at("code"), "odd_code", value=record.get("code"), other=example)
 
 
 def _similar_names(table: list[Record], faults: Faults) -> None:
+    named = [record for record in table if record.get("name") is not None]
+    names = [likeness.bare(record.get("name")) for record in named]
     first: dict[str, Record] = {}
-    for record in table:
-        name = record.get("name")
-        if name is None:
-            continue
-        other = first.setdefault(_bare(name), record)
+    for record, name in zip(named, names, strict=True):
+        other = first.setdefault(name, record)
         if other is not record:
-            faults.add(
-                record.at("name"), "similar_names", value=name, other=other.get("name"), first=other.at("name").where
-            )
+            _alike(record, other, "similar_names", faults)
+    for index, earlier in likeness.alike(names):
+        if first[names[index]] is named[index]:
+            _alike(named[index], named[earlier], "near_names", faults)
+
+
+def _alike(record: Record, other: Record, code: str, faults: Faults) -> None:
+    first = other.at("name").where
+    faults.add(record.at("name"), code, value=record.get("name"), other=other.get("name"), first=first)
+
+
+def _contacts(department: Record, faults: Faults) -> None:
+    """A list names posts. What holds a telephone or identity number names a person; it is not repeated here."""
+    for attribute in ("contact_role", "contacts"):
+        value = department.get(attribute) or ()
+        for text in (value,) if isinstance(value, str) else (post for _, post in value):
+            if _PERSONAL.search(text):
+                faults.add(department.at(attribute), "personal_contact", column=department.row.called(attribute))
+                break
+
+
+def _code_list(record: Record, faults: Faults) -> None:
+    if not record.items:
+        faults.add(record.at("items"), "empty_code_list", value=record.get("code") or "")
+    taken: dict[str, Record] = {}
+    for item in record.items:
+        value = item.get("value")
+        if value is None:
+            continue
+        other = taken.setdefault(value, item)
+        if other is not item:
+            faults.add(item.at("value"), "duplicate_code_value", value=value, first=other.at("value").where)
 
 
 def _cyclic_parents(departments: list[Record], faults: Faults) -> None:
@@ -104,7 +167,7 @@ def _cyclic_parents(departments: list[Record], faults: Faults) -> None:
 def _resource(record: Record, faults: Faults) -> None:
     """The rules within one resource."""
     name = record.get("name")
-    if name is not None and _bare(name).endswith(_SYSTEM_WORDS):
+    if name is not None and _SYSTEM_NAME.search(likeness.bare(name)):
         faults.add(record.at("name"), "system_as_name", value=name)
     share_type = record.get("share_type")
     ground = record.get("share_ground")
@@ -113,9 +176,40 @@ def _resource(record: Record, faults: Faults) -> None:
     if share_type is ShareType.CONDITIONAL and record.get("share_condition") == "":
         faults.add(record.at("share_condition"), "condition_missing")
     _method_fits(record, record.get("share_method"), "share_method", record.get("format"), faults)
+    _grounded(record, faults)
+    _says_something(record, faults)
+    _format_fits(record, faults)
     names = _fields(record, faults)
     if names is not None:
         _source(record, names, faults)
+
+
+def _grounded(record: Record, faults: Faults) -> None:
+    """A ground for not sharing cites something; 内部数据 and the like are none."""
+    ground = record.get("share_ground")
+    if record.get("share_type") is ShareType.NOT_SHARED and ground and not promises.cites(ground):
+        faults.add(record.at("share_ground"), "ground_cites_nothing", value=ground)
+
+
+def _says_something(record: Record, faults: Faults) -> None:
+    abstract, name = record.get("abstract"), record.get("name")
+    if (
+        abstract
+        and name
+        and (likeness.bare(abstract) in _SAYS_NOTHING or likeness.bare(abstract) == likeness.bare(name))
+    ):
+        faults.add(record.at("abstract"), "abstract_says_nothing", value=abstract)
+
+
+def _format_fits(record: Record, faults: Faults) -> None:
+    """Of the classes of files, the one given should be that of the file the source names."""
+    form, source = record.get("format"), record.get("source.object")
+    match = _SUFFIX.search(source.partition("#")[0]) if source else None
+    found = _FILE_CLASSES.get(match[1].lower()) if match else None
+    if found is None or form not in _FILE_CLASSES.values() or form is found:
+        return
+    value, allowed = (f"`{f} {domains.FORMAT.word(f)}`" for f in (form, found))
+    faults.add(record.at("format"), "format_source_mismatch", value=value, other=source, allowed=allowed)
 
 
 def _fields(record: Record, faults: Faults) -> list[str] | None:
@@ -162,7 +256,7 @@ def _field(item: Record, record: Record, faults: Faults) -> None:
 
 
 def _source(record: Record, names: list[str], faults: Faults) -> None:
-    for attribute in ("source.cursor_field", "source.deleted_field"):
+    for attribute in ("source.cursor_field", "source.deleted_field", "region_field"):
         value = record.get(attribute)
         if value and value not in names:
             allowed = ", ".join(f"`{name}`" for name in names)
@@ -190,12 +284,16 @@ def _method_fits(
     )
 
 
-def _lines(lines: list[Record], resources: dict[str, Record], matters: set[str | None], faults: Faults) -> None:
+def _lines(records: Records, resources: dict[str, Record], faults: Faults, today: date | None) -> None:
     seen: dict[tuple[object, ...], Record] = {}
-    for line in lines:
+    matters = {record.get("code") for record in records.matters}
+    for line in records.responsibilities:
         for index, purpose in enumerate(line.get("purposes") or ()):
             if purpose != EVERYONE and purpose not in matters:
                 faults.add(line.item("purposes", index), "unknown_matter", value=purpose)
+        deadline = line.get("deadline")
+        if today is not None and deadline is not None and deadline < today:
+            faults.add(line.at("deadline"), "deadline_past", value=deadline.isoformat(), today=today.isoformat())
         code = line.get("resource")
         if code is None:
             continue
@@ -209,6 +307,4 @@ def _lines(lines: list[Record], resources: dict[str, Record], matters: set[str |
         if provider and other and provider != other:
             faults.add(line.at("provider"), "provider_mismatch", value=provider, other=other)
         _method_fits(line, line.get("method"), "method", resource.get("format"), faults)
-        same = seen.setdefault(tuple(sorted(line.values.items())), line)
-        if same is not line:
-            faults.add(line.row.place, "duplicate_line", first=same.row.place.where)
+        promises.said_twice(line, seen, faults)

@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING, Final
 import yaml
 
 from catalog.errors import ListUnreadableError
-from catalog.layout import COVER, DEPARTMENTS, FIELDS, MATTERS, RESOURCES, RESPONSIBILITIES, Table
-from catalog.raw import Cell, Faults, Place, RawList, Row
+from catalog.grid import MAX_ROWS
+from catalog.layout import COVER, YAML_INNER, YAML_TABLES, Table
+from catalog.raw import Cell, CellRow, Faults, Place, RawList, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 # A list is at most six deep (resources, resource, fields, field, aliases); libyaml's own composer recurses without a
 # limit and overruns the stack on a file of brackets, which is why events are read here instead.
 MAX_DEPTH: Final = 16
-# Ten values for each of a million rows; counted with aliases expanded, so that few bytes cannot stand for many rows.
-MAX_VALUES: Final = 10_000_000
-MAX_ROWS: Final = 1_000_000
+# The reference city's list has 1.5 million names and values in 80,000 mappings. They are counted with aliases expanded,
+# so that few bytes cannot stand for many rows.
+MAX_VALUES: Final = 2_500_000
+MAX_MAPPINGS: Final = MAX_ROWS + 100_000
 
-_TABLES: Final = (DEPARTMENTS, RESOURCES, RESPONSIBILITIES, MATTERS)
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _STANDARD: Final = "tag:yaml.org,2002:"
 _TAGS: Final = frozenset(
@@ -40,10 +41,10 @@ def read(data: bytes, name: str, faults: Faults) -> RawList | None:
     """
     root = _Tree(_decoded(data, name), name, faults).root
     if root is None or isinstance(root.content, (str, tuple)):
-        place = root.place if root else Place(f"{name}:1", (1,))
+        place = root.place if root else Place(name, (1,), 1)
         faults.add(place, "wrong_shape", column=name, expected="a mapping", expected_zh="映射")
         return None
-    return _raw_list(root.content, Place(f"{name}:1", (1,)), name, faults)
+    return _raw_list(root.content, Place(name, (1,), 1), name, faults)
 
 
 def _decoded(data: bytes, name: str) -> str:
@@ -69,6 +70,7 @@ class _Tree:
         self._faults = faults
         self._anchors: dict[str, tuple[Cell, int]] = {}
         self._values = 0
+        self._mappings = 0
         # PyYAML's libyaml loader has the same rules and is some ten times as fast, but is not in every build.
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
@@ -85,7 +87,7 @@ class _Tree:
 
     def _place(self, event: yaml.Event) -> Place:
         line, column = _position(event)
-        return Place(f"{self._name}:{line}", (line, column))
+        return Place(self._name, (line, column), line)
 
     def _document(self) -> Cell | None:
         root = None
@@ -139,6 +141,9 @@ class _Tree:
 
     def _mapping(self, depth: int) -> dict[str, Cell]:
         found: dict[str, Cell] = {}
+        self._mappings += 1
+        if self._mappings > MAX_MAPPINGS:
+            raise ListUnreadableError(path=self._name, why="too_many_rows", detail=f"{MAX_ROWS:,}")
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key = self._node(event, depth + 1)
             value = self._node(next(self._events), depth + 1)
@@ -169,31 +174,31 @@ def _line_of(error: yaml.YAMLError, text: str) -> int:
 
 
 def _raw_list(root: Mapping[str, Cell], place: Place, name: str, faults: Faults) -> RawList:
-    cover = Row(place)
-    tables: dict[str, list[Row]] = {table.key: [] for table in _TABLES}
-    keys = {table.key: table for table in _TABLES}
+    cover = CellRow(place)
+    tables: dict[str, list[Row]] = {table.key: [] for table in YAML_TABLES}
+    keys = {table.key: table for table in YAML_TABLES}
+    nested: dict[str, dict[int, list[Row]]] = {inner.key: {} for found in YAML_INNER.values() for inner in found}
     attributes = [column.name for column in COVER.columns]
-    fields_of: dict[int, list[Row]] = {}
     for key, cell in root.items():
         if key in attributes:
             cover.cells[key] = cell
         elif key in keys:
             for item in _items(cell, key, faults):
-                row, fields = _row(item, keys[key], faults)
+                row, inner = _row(item, keys[key], faults)
                 if row is not None:
-                    if key == RESOURCES.key:
-                        fields_of[len(tables[key])] = fields
+                    for inner_key, rows in inner.items():
+                        nested[inner_key][len(tables[key])] = rows
                     tables[key].append(row)
         else:
             allowed = ", ".join(f"`{known}`" for known in [*attributes, *keys])
             faults.add(cell.place, "unknown_attribute", value=key, allowed=allowed)
-    for table in _TABLES:
+    for table in YAML_TABLES:
         if table.key not in root and not table.optional:
             faults.add(place, "missing_value", column=table.key)
-    rows = sum(map(len, tables.values())) + sum(map(len, fields_of.values()))
-    if rows > MAX_ROWS:
+    count = sum(map(len, tables.values())) + sum(len(rows) for found in nested.values() for rows in found.values())
+    if count > MAX_ROWS:
         raise ListUnreadableError(path=name, why="too_many_rows", detail=f"{MAX_ROWS:,}")
-    return RawList(cover, tables, fields_of)
+    return RawList(cover, tables, nested)
 
 
 def _items(cell: Cell, key: str, faults: Faults) -> tuple[Cell, ...]:
@@ -205,37 +210,49 @@ def _items(cell: Cell, key: str, faults: Faults) -> tuple[Cell, ...]:
     return ()
 
 
-def _row(cell: Cell, table: Table, faults: Faults) -> tuple[Row | None, list[Row]]:
-    """The row in one mapping, and for a resource the rows of its fields."""
+def _row(cell: Cell, table: Table, faults: Faults) -> tuple[CellRow | None, dict[str, list[Row]]]:
+    """The row in one mapping, and by table the rows within it."""
+    within = {inner.inner: inner for inner in YAML_INNER.get(table.key, ())}
+    # Where the rows within it are of the table itself, only the columns that are not theirs are its own.
+    own = table.owner if table in within.values() else [column.name for column in table.columns]
+    return _mapped(cell, table, own, within, faults)
+
+
+def _mapped(
+    cell: Cell, table: Table, own: Iterable[str], within: Mapping[str, Table], faults: Faults
+) -> tuple[CellRow | None, dict[str, list[Row]]]:
+    """The row in one mapping with the attributes *own*, and the rows *within* it by key of their table."""
     if isinstance(cell.content, (str, tuple)):
         faults.add(cell.place, "wrong_shape", column=table.key, expected="a mapping", expected_zh="映射")
-        return None, []
-    row = Row(cell.place)
-    fields: list[Row] = []
+        return None, {}
+    row = CellRow(cell.place)
+    inner: dict[str, list[Row]] = {}
     absent: set[str] = set()
-    names = {column.name for column in table.columns} - ({"resource"} if table is FIELDS else set())
+    names = set(own)
     nested = {name.partition(".")[0] for name in names if "." in name}
     places: dict[str, Place] = {}
     for key, value in cell.content.items():
         if key in nested:
             places.update({name: value.place for name in names if name.startswith(f"{key}.")})
             absent |= _nested(row, key, value, names, faults)
-        elif key == "fields" and table is RESOURCES:
+        elif key in within:
             places[key] = value.place
-            found = (_row(item, FIELDS, faults)[0] for item in _items(value, key, faults))
-            fields = [field for field in found if field is not None]
+            found = within[key]
+            columns = [column.name for column in found.columns if column.name not in found.owner]
+            rows = (_mapped(item, found, columns, {}, faults)[0] for item in _items(value, key, faults))
+            inner[found.key] = [item for item in rows if item is not None]
         elif key in names:
             row.cells[key] = value
         else:
-            allowed = sorted({name.partition(".")[0] for name in names} | ({"fields"} if table is RESOURCES else set()))
+            allowed = sorted({name.partition(".")[0] for name in names} | set(within))
             listed = ", ".join(f"`{name}`" for name in allowed)
             faults.add(value.place, "unknown_attribute", value=key, allowed=listed)
     row.places = places
     row.absent = frozenset(absent)
-    return row, fields
+    return row, inner
 
 
-def _nested(row: Row, key: str, value: Cell, names: set[str], faults: Faults) -> set[str]:
+def _nested(row: CellRow, key: str, value: Cell, names: set[str], faults: Faults) -> set[str]:
     """Put the attributes of a nested mapping into *row*; return those that cannot be told for its wrong shape."""
     inner = {name for name in names if name.startswith(f"{key}.")}
     if isinstance(value.content, (str, tuple)):

@@ -13,27 +13,35 @@ from catalog.model import (
     EVERYONE,
     Cadence,
     Check,
+    CodeList,
     Department,
+    DepartmentKind,
     Disposition,
     Domain,
+    Duty,
     Field,
     FieldKind,
     FieldType,
     InformationResource,
     Mask,
     Matter,
+    Need,
+    Prohibition,
+    QualityKind,
+    QualityRule,
     ResourceFormat,
     Responsibility,
     ResponsibilityList,
     ShareMethod,
     ShareType,
     SourceRef,
+    Theme,
 )
 
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
 
 # Rare name characters, what YAML and Excel treat as special, and what looks like something else than text.
-_AWKWARD = "甲乙㛃䶮𬱖𠅤龘𰻝（）、，。；: #&*!|>'\"%@`{}[],?-=;\\\n\t_~<x0041🙂é\u2028\u00a0\u200b"
+_AWKWARD = "甲乙㛃䶮𬱖𠅤龘𰻝（）、，。；: #&*!|>'\"%@`{}[],?-=+/＝;\\\n\t_~<x0041🙂é\u2028\u00a0\u200b"
 _LOOKALIKES = (
     "null",
     "true",
@@ -41,6 +49,10 @@ _LOOKALIKES = (
     "0012",
     "1e5",
     "=1+1",
+    "'=1+1",
+    "''@x",
+    "'",
+    "＝1",
     "#N/A",
     "2020-01-01",
     "_x0041_",
@@ -92,7 +104,32 @@ def tuples(items: st.SearchStrategy, max_size: int = 3, min_size: int = 0) -> st
 
 
 @st.composite
-def list_fields(draw, ground: str):
+def code_lists(draw):
+    return tuple(
+        CodeList(
+            code,
+            draw(texts(1)),
+            tuple((value, draw(texts(1))) for value in draw(st.lists(texts(1), min_size=1, max_size=3, unique=True))),
+        )
+        for code in draw(st.lists(codes, max_size=2, unique=True))
+    )
+
+
+@st.composite
+def quality_rules(draw, names: list[str], targets: list[str]):
+    kinds = [kind for kind in QualityKind if kind is not QualityKind.REFERENCE or targets]
+    kind = draw(st.sampled_from(kinds))
+    bounded = kind not in (QualityKind.TIMELINESS, QualityKind.VOLUME)
+    return QualityRule(
+        kind,
+        "" if kind is QualityKind.VOLUME else draw(st.sampled_from(names)),
+        draw(st.floats(0, 1 if bounded else 1e9).map(abs)),
+        draw(st.sampled_from(targets)) if kind is QualityKind.REFERENCE else "",
+    )
+
+
+@st.composite
+def list_fields(draw, ground: str, listed: tuple[CodeList, ...]):
     found = draw(st.lists(names, min_size=1, max_size=4, unique=True))
     keys = draw(st.lists(st.booleans(), min_size=len(found), max_size=len(found)))
     fields = []
@@ -100,6 +137,7 @@ def list_fields(draw, ground: str):
         type_ = draw(field_types())
         share_type = draw(st.sampled_from(ShareType))
         condition = draw(texts(1 if share_type is ShareType.NOT_SHARED and not ground else 0))
+        code_list = draw(st.none() | st.sampled_from(listed)) if listed else None
         fields.append(
             Field(
                 name,
@@ -113,7 +151,8 @@ def list_fields(draw, ground: str):
                 share_type=share_type,
                 share_condition=condition,
                 cadence=draw(st.none() | st.sampled_from(Cadence)),
-                codes=draw(tuples(texts(1))),
+                codes=tuple(value for value, _ in code_list.items) if code_list else draw(tuples(texts(1))),
+                code_list=code_list.code if code_list else "",
                 pattern=draw(st.sampled_from(["", "[0-9]{4};\\d+", "a|b"])),
                 check=draw(st.none() | st.sampled_from(Check)) if type_.kind is FieldKind.STRING else None,
                 aliases=tuple(f"别名{index}{a}" for a in draw(tuples(texts(1), 2))),
@@ -123,10 +162,10 @@ def list_fields(draw, ground: str):
 
 
 @st.composite
-def resources(draw, code: str, departments: list[str], all_codes: list[str]):
+def resources(draw, code: str, departments: list[str], all_codes: list[str], listed: tuple[CodeList, ...]):
     share_type = draw(st.sampled_from(ShareType))
     ground = draw(texts(1 if share_type is ShareType.NOT_SHARED else 0))
-    fields = draw(list_fields(ground))
+    fields = draw(list_fields(ground, listed))
     disposition = draw(st.sampled_from(Disposition))
     field_name = st.sampled_from([field.name for field in fields])
     options = draw(st.dictionaries(st.text(max_size=4).filter(bool), st.text(max_size=6), max_size=2))
@@ -158,6 +197,33 @@ def resources(draw, code: str, departments: list[str], all_codes: list[str]):
         fields=fields,
         related=draw(tuples(st.sampled_from(all_codes))),
         error_budget=draw(st.floats(0, 1).map(abs)),
+        classification=draw(tuples(texts(1), 4)),
+        theme=draw(st.none() | st.sampled_from(Theme)),
+        aliases=draw(tuples(texts(1))),
+        region_field=draw(st.just("") | field_name),
+        quality=draw(tuples(quality_rules([f.name for f in fields], [f"{code}.{f.name}" for f in fields]), 2)),
+    )
+
+
+@st.composite
+def needs(draw, matters: list[str], resource: InformationResource):
+    return Need(
+        draw(st.sampled_from(matters)),
+        resource.code,
+        draw(tuples(st.sampled_from([field.name for field in resource.fields]), min_size=1)),
+        draw(tuples(st.sampled_from(["query", "verify", "batch", "subscribe"]), min_size=1)),
+        draw(texts()),
+    )
+
+
+@st.composite
+def prohibitions(draw, resource: InformationResource, consumers, purposes):
+    return Prohibition(
+        resource.code,
+        draw(consumers),
+        draw(purposes),
+        draw(texts(1)),
+        draw(tuples(st.sampled_from([field.name for field in resource.fields]))),
     )
 
 
@@ -168,6 +234,9 @@ def lists(draw):
     found = draw(st.lists(codes, max_size=3, unique=True))
     consumers = tuples(st.sampled_from([*departments, EVERYONE]), min_size=1)
     purposes = tuples(st.sampled_from([*matters, EVERYONE]), min_size=1)
+    listed = draw(code_lists())
+    described = tuple(draw(resources(code, departments, found, listed)) for code in found)
+    any_resource = st.sampled_from(described)
     return ResponsibilityList(
         city=draw(texts(1)),
         title=draw(texts(1)),
@@ -182,10 +251,12 @@ def lists(draw):
                 departments[index - 1] if index and draw(st.booleans()) else "",
                 draw(tuples(texts(1))),
                 draw(texts()),
+                draw(st.none() | st.sampled_from(DepartmentKind)),
+                draw(tuples(st.tuples(st.sampled_from(Duty), texts(1)))),
             )
             for index, code in enumerate(departments)
         ),
-        resources=tuple(draw(resources(code, departments, found)) for code in found),
+        resources=described,
         responsibilities=tuple(
             Responsibility(
                 resource=draw(st.sampled_from(found)),
@@ -197,12 +268,20 @@ def lists(draw):
                 cadence=draw(st.sampled_from(Cadence)),
                 deadline=draw(days),
                 domain=draw(st.sampled_from(Domain)),
+                year=draw(st.just(0) | st.integers(1949, 2999)),
+                batch=draw(st.just(0) | st.integers(1, 999)),
             )
             for _ in range(draw(st.integers(0, 3)) if found else 0)
         ),
         matters=tuple(
             Matter(code, draw(texts(1)), draw(texts()), draw(st.sampled_from(departments))) for code in matters
         ),
+        office=draw(st.sampled_from(["", *departments])),
+        needs=draw(tuples(any_resource.flatmap(lambda r: needs(matters, r)), 2)) if matters and described else (),
+        prohibitions=draw(tuples(any_resource.flatmap(lambda r: prohibitions(r, consumers, purposes)), 2))
+        if described
+        else (),
+        code_lists=listed,
     )
 
 

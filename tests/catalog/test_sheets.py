@@ -142,20 +142,20 @@ def test_a_short_code_typed_as_a_number_is_read_as_its_digits(book):
 
 
 def test_an_unknown_column_is_told_with_the_known_ones(book):
-    book["部门"]["H2"] = "电话"
+    book["部门"]["J2"] = "电话"
     fault = only(book, "unknown_column")
-    assert fault.where == "部门!H2"
+    assert fault.where == "部门!J2"
     assert "`部门名称`" in fault.text("zh")
 
 
 def test_a_value_outside_the_table_is_told(book):
-    book["部门"]["J4"] = "多余"
-    assert only(book, "outside_table").where == "部门!J4"
+    book["部门"]["L4"] = "多余"
+    assert only(book, "outside_table").where == "部门!L4"
 
 
 def test_a_column_twice_is_told(book):
-    book["部门"]["H2"] = "部门名称"
-    assert only(book, "duplicate_column").where == "部门!H2"
+    book["部门"]["J2"] = "部门名称"
+    assert only(book, "duplicate_column").where == "部门!J2"
 
 
 def test_a_missing_column_is_told_once(book):
@@ -215,20 +215,71 @@ def test_options_may_be_json_or_pairs(book):
     assert only(book, "bad_options").where == "资源!T3"
 
 
-def test_a_formula_that_failed_is_told_not_read_as_empty():
-    with zipfile.ZipFile(io.BytesIO(GOOD)) as source:
-        parts = {name: source.read(name) for name in source.namelist()}
-    part = "xl/worksheets/sheet2.xml"
-    assert b'<c r="C3"' in parts[part]
-    start = parts[part].index(b'<c r="C3"')
-    end = parts[part].index(b"</c>", start) + 4
-    parts[part] = parts[part][:start] + b'<c r="C3" t="e"><v>#REF!</v></c>' + parts[part][end:]
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as target:
-        for name, content in parts.items():
-            target.writestr(name, content)
-    found = load_report_bytes(buffer.getvalue(), ".xlsx", "l.xlsx")
-    assert [(fault.where, fault.code) for fault in found.faults] == [(f"{part}!C3", "formula_error")]
+def with_cell(part, reference, cell):
+    """The good workbook with the text of one cell replaced in its part."""
+
+    def change(data):
+        start = data.index(b'<c r="%s"' % reference)
+        return data[:start] + cell + data[data.index(b"</c>", start) + 4 :]
+
+    return bomb(part, change)
+
+
+@pytest.mark.parametrize("reference", ["B3", "C3"])
+def test_a_formula_that_failed_is_told_where_it_stands_and_once(reference):
+    # Required (B) or not (C): the cell that failed is named, not also one that is missing.
+    cell = f'<c r="{reference}" t="e"><f>1/0</f><v>#REF!</v></c>'.encode()
+    found = load_report_bytes(with_cell("xl/worksheets/sheet2.xml", reference.encode(), cell), ".xlsx", "l.xlsx")
+    assert (f"部门!{reference}", "formula_error") in [(fault.where, fault.code) for fault in found.faults]
+    assert {fault.code for fault in found.faults} <= {"formula_error", "formula"}
+    assert found.list_ is None
+
+
+def test_the_last_result_of_a_formula_is_read_and_said_to_be_one():
+    cell = b'<c r="C3" t="str"><f>CONCAT("a";"b")</f><v>Bureau</v></c>'
+    found = load_report_bytes(with_cell("xl/worksheets/sheet2.xml", b"C3", cell), ".xlsx", "l.xlsx")
+    assert found.list_.departments[0].name_en == "Bureau"
+    (fault,) = found.faults
+    assert (fault.where, fault.code, fault.severity) == ("部门!C3", "formula", "warning")
+
+
+def test_a_formula_in_the_row_of_totals_is_nobodys_concern(book):
+    book["责任"].append(["合计", "=COUNTA(A3:A4)"])
+    assert report(book).faults == ()
+
+
+def test_links_out_of_the_workbook_are_named_and_not_followed():
+    link = (
+        b'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" '
+        b'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/externalLinkPath" '
+        b'Target="file:///\\\\server\\a&amp;b.xlsx" TargetMode="External"/></Relationships>'
+    )
+    found = load_report_bytes(
+        bomb("", lambda data: data, {"xl/externalLinks/_rels/externalLink1.xml.rels": link}), ".xlsx", "l.xlsx"
+    )
+    assert found.list_ == make_list()
+    (fault,) = found.faults
+    assert (fault.where, fault.code) == ("l.xlsx", "external_link")
+    assert "server\\a&b.xlsx" in fault.text("zh")
+
+
+def test_levels_of_a_classification_may_stand_in_columns_of_their_own(book):
+    sheet = book["资源"]
+    titles = [cell.value for cell in sheet[2]]
+    at = titles.index("信息资源分类") + 1
+    sheet.cell(2, at).value = "类"
+    for offset, (title, value) in enumerate([("项", "公安"), ("目", "人口"), ("细目", None)], start=1):
+        sheet.cell(2, len(titles) + offset).value = title
+        sheet.cell(3, len(titles) + offset).value = value
+    sheet.cell(3, at).value = "部门信息资源"
+    assert report(book).list_.resources[0].classification == ("部门信息资源", "公安", "人口")
+    assert report(book).list_.resources[1].classification == ()
+
+
+def test_one_table_in_two_sheets_is_told(book):
+    book.create_sheet("部门表")
+    fault = only(book, "duplicate_sheet")
+    assert (fault.where, fault.severity) == ("部门表", "error")
 
 
 # Files that are no list at all.
@@ -259,11 +310,14 @@ def test_a_zip_that_is_no_workbook_is_unreadable():
     assert why(buffer.getvalue()) == "truncated"
 
 
-def bomb(name, content):
+def bomb(name, content, more=()):
+    """The good workbook with the part *name* changed and parts added."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(GOOD)) as source, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
         for part in source.namelist():
             target.writestr(part, content(source.read(part)) if part == name else source.read(part))
+        for part, added in dict(more).items():
+            target.writestr(part, added)
     return buffer.getvalue()
 
 
@@ -279,7 +333,7 @@ def test_a_stray_cell_far_off_is_refused_before_the_sheet_is_laid_out():
         return lambda data: data.replace(b"</sheetData>", cell.encode())
 
     assert why(bomb("xl/worksheets/sheet2.xml", far("A1048576"))) == "too_many_rows"
-    assert why(bomb("xl/worksheets/sheet2.xml", far("XFD900000"))) == "too_wide"
+    assert why(bomb("xl/worksheets/sheet2.xml", far("XFD150000"))) == "too_wide"
 
 
 def test_files_that_cannot_be_opened(tmp_path):
