@@ -1,4 +1,4 @@
-"""Why a call is allowed or not: the codes of a decision's reasons, in English and Chinese.
+"""Why a call is allowed or not, and what would have to change: codes of a decision's reasons, in English and Chinese.
 
 Which reasons hold in a case is decided in `catalog.decide`.
 """
@@ -18,6 +18,10 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
         "`{field}` is granted, but is no longer shared, and is left out",
         "字段 `{field}` 虽在授权范围内，但现已不予共享，未提供",
     ),
+    "field_prohibited": (
+        "`{field}` is granted, but must not be shared ({ground}), and is left out",
+        "字段 `{field}` 虽在授权范围内，但依据{ground}不予共享，未提供",
+    ),
     "resource_unknown": (
         "`{resource}` is no resource of the list; look its code up in the catalogue",
         "清单中没有信息资源 `{resource}`，请在目录中核对代码",
@@ -25,6 +29,10 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
     "resource_not_shared": (
         "`{resource}` is not shared (不予共享): {ground}",
         "信息资源 `{resource}` 属于不予共享类：{ground}",
+    ),
+    "prohibited": (
+        "`{resource}`{which} must not be shared with `{consumer}` for this, whatever a grant says: {ground}",
+        "信息资源 `{resource}` {which_zh}不得为此向 `{consumer}` 共享，授权不能改变：{ground}",
     ),
     "consumer_not_on_list": (
         "no line of the list lets `{consumer}` use `{resource}`; ask its provider to add one",
@@ -70,6 +78,10 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
         "grant `{grant}` expired on {at}; apply to renew it",
         "授权 `{grant}` 已于 {at} 到期，请申请续期",
     ),
+    "grant_suspended": (
+        "grant `{grant}` is suspended since {at}; ask the provider when it is resumed",
+        "授权 `{grant}` 自 {at} 起暂停使用，请向提供方了解恢复时间",
+    ),
     "grant_not_started": (
         "grant `{grant}` holds from {at}; call again then",
         "授权 `{grant}` 自 {at} 起生效，请届时再调用",
@@ -92,6 +104,52 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
     ),
 }
 ORDER: Final = {code: position for position, code in enumerate(REASONS)}
+
+# What would have to change for a reason to fall away, by stable word.
+REMEDIES: Final[dict[str, tuple[str, str]]] = {
+    "mend_request": ("mend the request and call again", "更正请求后重新调用"),
+    "apply": ("apply for a grant that covers it", "申请涵盖该内容的授权"),
+    "renew": ("apply to renew the grant", "申请授权续期"),
+    "wait": ("call again when the grant has begun", "待授权生效后再调用"),
+    "ask_provider": ("settle it with the department that provides the resource", "与数据提供部门协商"),
+    "ask_office": ("ask the office that keeps the list", "咨询数据主管部门"),
+    "none": ("nothing has to change", "无须处理"),
+}
+_REMEDY: Final = {
+    "allowed": "none",
+    "field_withheld": "ask_provider",
+    "field_prohibited": "ask_office",
+    "resource_unknown": "mend_request",
+    "resource_not_shared": "ask_provider",
+    # Only the list itself could lift it, and only where its ground falls away: no application, and no provider.
+    "prohibited": "ask_office",
+    "consumer_not_on_list": "ask_provider",
+    "purpose_missing": "mend_request",
+    "purpose_unknown": "mend_request",
+    "purpose_not_on_list": "ask_provider",
+    "lookup_missing": "mend_request",
+    "lookup_not_allowed": "mend_request",
+    "field_unknown": "mend_request",
+    "field_not_shared": "mend_request",
+    "no_grant": "apply",
+    "grant_revoked": "apply",
+    "grant_expired": "renew",
+    "grant_suspended": "ask_provider",
+    "grant_not_started": "wait",
+    "action_not_granted": "apply",
+    "purpose_not_granted": "apply",
+    "field_not_granted": "apply",
+    "no_field_left": "apply",
+}
+
+
+def remedy(code: str) -> str:
+    """The word of `REMEDIES` for what would have to change about the reason *code*.
+
+    Raises:
+        KeyError: *code* is no code of `REASONS`.
+    """
+    return _REMEDY[code]
 
 
 @dataclass(frozen=True, slots=True)
