@@ -32,6 +32,15 @@ Leaves HTTP status codes to `hub.api.problems` and exit codes to the command lin
     │   ├── GrantInvalidError
     │   ├── GrantUnknownError
     │   └── CallerUnknownError
+    ├── WorkError                       mend the step of a case, or look at the case again
+    │   ├── ActorInvalidError           … who acts: DEPARTMENT:POST
+    │   ├── QueryInvalidError           … what was asked for
+    │   ├── TextRefusedError            … a text that cannot be kept
+    │   ├── RoleMissingError            … use a key that opens this
+    │   ├── CaseUnknownError
+    │   ├── CaseConflictError           … somebody was first: read it again
+    │   └── ListSupersededError         … draw it up against the list in force
+    ├── QuotaExhaustedError             wait for the next day, or ask for more
     ├── UnforeseenError                 report it: a fault of the program itself
     ├── LicensingError                  mend the order to issue or to change a licence
     │   ├── KindUnknownError
@@ -268,6 +277,78 @@ class CallerUnknownError(GrantError):
     code = "caller_unknown"
     en = "There is no caller `{caller}`."
     zh = "没有调用方 `{caller}`。"
+
+
+class WorkError(HubError):
+    """A step of a case cannot be taken as it was given."""
+
+    code = "work_invalid"
+    en = "This step cannot be taken."
+    zh = "无法办理此步骤。"
+
+
+class ActorInvalidError(WorkError):
+    """Who acts is not said, or not as a department and a post of it."""
+
+    code = "actor_invalid"
+    en = "`{value}` does not say who acts. Write DEPARTMENT:POST, for example `MZJ:data-officer`; no personal names."
+    zh = "`{value}` 未说明办理人。请写作 部门代码:岗位，例如 `MZJ:data-officer`；不要填写个人姓名。"
+
+
+class QueryInvalidError(WorkError):
+    """A question that cannot be answered as asked; *where* names the parameter."""
+
+    code = "query_invalid"
+    en = "`{where}`: {why}."
+    zh = "`{where}`：{why_zh}。"
+
+
+class TextRefusedError(WorkError):
+    """A text is longer than what is kept of its sort, or holds a NUL character; it is not repeated."""
+
+    code = "text_refused"
+    en = "A text is too long, or holds a character that no database keeps. Shorten it, or type it anew."
+    zh = "文本过长，或含有数据库不能保存的字符。请缩短或重新输入。"
+
+
+class RoleMissingError(WorkError):
+    """The key is valid and does not open this door."""
+
+    code = "role_missing"
+    en = "This key does not carry the role `{role}`. Use a key of your department that does, or ask the hub office."
+    zh = "该密钥没有 `{role}` 权限。请使用本部门具有该权限的密钥，或向数据主管部门申请。"
+
+
+class CaseUnknownError(WorkError):
+    """No case has this number."""
+
+    code = "case_unknown"
+    en = "There is no case `{case}`. Check its number."
+    zh = "没有编号为 `{case}` 的事项。请核对编号。"
+
+
+class CaseConflictError(WorkError):
+    """Somebody took a step of this case first."""
+
+    code = "case_conflict"
+    en = "Case `{case}` has changed since you read it (now revision {revision}). Read it again, then decide."
+    zh = "事项 `{case}` 在您查看后已有变动（当前修订号 {revision}）。请重新查看后再办理。"
+
+
+class ListSupersededError(WorkError):
+    """What was drawn up rests on a list that no longer holds."""
+
+    code = "list_superseded"
+    en = "This rests on list version `{version}`, which is no longer in force. Draw it up against the list in force."
+    zh = "所依据的清单版本 `{version}` 已不是现行版本。请依据现行清单重新提出。"
+
+
+class QuotaExhaustedError(HubError):
+    """The grant's calls of this day are used up."""
+
+    code = "quota_exhausted"
+    en = "Grant `{grant}` allows {limit} calls a day, and today's are used up. Wait until {resets}, or apply for more."
+    zh = "授权 `{grant}` 每日限 {limit} 次，今日额度已用完。请于 {resets} 后再调用，或申请增加额度。"
 
 
 class AnswerRefusedError(HubError):

@@ -9,6 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog.clock import NATIONAL
+
 DEFAULT_HOME = "var"
 DEFAULT_API_PORT = 8080
 LOOPBACK = "127.0.0.1"
@@ -20,7 +22,8 @@ class Settings:
 
     Environment: ``ZHENGTONG_HOME`` (default ``./var``), ``ZHENGTONG_CONTROL_URL`` (SQLAlchemy URL),
     ``ZHENGTONG_CATALOG_URL`` (Iceberg SqlCatalog URL), ``ZHENGTONG_SYSTEMS`` (the file that maps source systems
-    to connectors), ``ZHENGTONG_API_PORT``.
+    to connectors), ``ZHENGTONG_API_PORT``, ``ZHENGTONG_CLOCKS`` and ``ZHENGTONG_CLOCK_PROFILE`` (the city's file of
+    clocks, and which of its profiles holds), ``ZHENGTONG_CALENDAR`` (the city's file of working days).
     """
 
     home: Path
@@ -28,6 +31,9 @@ class Settings:
     catalog_url: str | None
     systems_file: Path
     api_port: int = DEFAULT_API_PORT
+    clocks_file: Path | None = None
+    clock_profile: str = NATIONAL
+    calendar_file: Path | None = None
 
     @classmethod
     def from_environment(cls, environ: dict[str, str] | None = None) -> Settings:
@@ -40,6 +46,9 @@ class Settings:
             catalog_url=env.get("ZHENGTONG_CATALOG_URL"),
             systems_file=Path(env.get("ZHENGTONG_SYSTEMS", str(home / "systems.yaml"))),
             api_port=int(env.get("ZHENGTONG_API_PORT", str(DEFAULT_API_PORT))),
+            clocks_file=_path(env.get("ZHENGTONG_CLOCKS")),
+            clock_profile=env.get("ZHENGTONG_CLOCK_PROFILE", NATIONAL),
+            calendar_file=_path(env.get("ZHENGTONG_CALENDAR")),
         )
 
     @classmethod
@@ -121,3 +130,7 @@ class Settings:
     def airflow(self) -> Path:
         """AIRFLOW_HOME of the embedded scheduler."""
         return self.home / "airflow"
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text).absolute() if text else None

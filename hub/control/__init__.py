@@ -3,28 +3,44 @@
 Rows here say what holds now; what happened, provably, is in the log. Use `Control` to open the database.
 """
 
-from hub.control.database import Control, open_engine, raise_generation, row_dict
+from hub.control.database import Control, hold_generation, insert_once, open_engine, raise_generation, row_dict
 from hub.control.models import (
     Base,
     Caller,
+    CaseEvent,
+    CaseRow,
     ControlState,
+    DisputeMark,
     GrantRow,
+    GrantUsage,
     LicenceRow,
     ListVersion,
     Load,
+    MissedQuery,
+    Notice,
     StatusListRow,
+    UsageState,
 )
 
 __all__ = [
     "Base",
     "Caller",
+    "CaseEvent",
+    "CaseRow",
     "Control",
     "ControlState",
+    "DisputeMark",
     "GrantRow",
+    "GrantUsage",
     "LicenceRow",
     "ListVersion",
     "Load",
+    "MissedQuery",
+    "Notice",
     "StatusListRow",
+    "UsageState",
+    "hold_generation",
+    "insert_once",
     "open_engine",
     "raise_generation",
     "row_dict",

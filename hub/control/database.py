@@ -8,19 +8,22 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, event, select, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import create_engine, event, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from hub.control.models import ControlState
-from hub.errors import ControlUnavailableError
+from hub.errors import ControlUnavailableError, TextRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sqlalchemy.engine import Connection, Engine
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.pool import ConnectionPoolEntry
 
+    from hub.control.models import Base
     from hub.settings import Settings
 
 BUSY_TIMEOUT_MS = 10_000  # longer than any write transaction of ours; writers queue instead of failing
@@ -35,7 +38,16 @@ def open_engine(url: str) -> Engine:
         ControlUnavailableError: the folder or server of *url* cannot be reached (on first use).
     """
     sqlite = url.startswith("sqlite")
-    engine = create_engine(url, pool_size=POOL_SIZE, max_overflow=POOL_SIZE, pool_pre_ping=not sqlite)
+    # A writer that waits for another gives up in the end on either database. Parameters are hidden because the text of
+    # a database's error would otherwise carry them, and with them personal data.
+    engine = create_engine(
+        url,
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_SIZE,
+        pool_pre_ping=not sqlite,
+        hide_parameters=True,
+        connect_args={} if sqlite else {"options": f"-c lock_timeout={BUSY_TIMEOUT_MS}"},
+    )
     if sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -118,8 +130,28 @@ def raise_generation(connection: Connection) -> None:
 def _available() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         raise ControlUnavailableError from error
+    except DataError as error:
+        # A text that one of the databases cannot hold: longer than its column, or with a NUL in it.
+        raise TextRefusedError from error
+
+
+def hold_generation(connection: Connection) -> None:
+    """Let nobody else change lists, callers or grants until this write transaction ends.
+
+    For a step that first looks at what is in force and then acts on it. On SQLite the write transaction itself has
+    made others wait; on PostgreSQL this row does, which every such change raises.
+    """
+    connection.execute(_GENERATION.with_for_update())
+
+
+def insert_once(connection: Connection, model: type[Base], values: Mapping[str, Any]) -> bool:
+    """Insert a row unless one with its unique key is there; whether it was new. Two who try at once: one inserts."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    # What was inserted is asked back: the number of rows is not told by every driver.
+    statement = insert(model).values(dict(values)).on_conflict_do_nothing().returning(literal(1))
+    return connection.execute(statement).first() is not None
 
 
 def row_dict(row: Any) -> dict[str, Any]:  # noqa: ANN401 - a row of any table

@@ -1,4 +1,4 @@
-"""The tables of the control database: lists, callers, grants, loads, licences, status lists.
+"""The tables of the control database: lists, callers, cases, grants, loads, licences, status lists.
 
 Only the shape; who may change a row, and which log entry goes with the change, is the use cases' affair.
 The same models serve SQLite and PostgreSQL; `hub.migrations` creates and changes them.
@@ -83,7 +83,10 @@ class ListVersion(Base):
 
 
 class Caller(Base):
-    """A system of a department that may call; *key_hash* is SHA-256 of its 256-bit random key."""
+    """A system of a department that may call; *key_hash* is SHA-256 of its 256-bit random key.
+
+    *roles* says what else its key opens (see `hub.actors.Role`).
+    """
 
     __tablename__ = "callers"
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -95,10 +98,114 @@ class Caller(Base):
     log_index: Mapped[int]
     revoked_at: Mapped[datetime | None]
     revoked_log_index: Mapped[int | None]
+    roles: Mapped[list[Any]] = mapped_column(JSON, default=lambda: ["call"])
+
+
+class CaseRow(Base):
+    """A matter that people settle in steps: an application, a correction, a demand, a list under review.
+
+    *value* is the case as its pure state machine has it; the other columns are what cases are found by. *revision*
+    rises with every step: who acts on an older one is told so. *due_at* is the end of the clock that runs by *rule*.
+    """
+
+    __tablename__ = "cases"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    state: Mapped[str] = mapped_column(String(30))
+    open: Mapped[bool]
+    opener: Mapped[str] = mapped_column(String(100), index=True)  # department
+    answerer: Mapped[str] = mapped_column(String(100))  # the department whose turn it is, or that settled it
+    resource: Mapped[str] = mapped_column(String(100), index=True)
+    rule: Mapped[str] = mapped_column(String(60))
+    started_at: Mapped[datetime | None]  # of the clock
+    remind_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    told: Mapped[int] = mapped_column(Integer)  # 0 nobody, 1 reminded, 2 escalated; for the clock that runs
+    revision: Mapped[int]
+    opened_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    value: Mapped[dict[str, Any]]
+    __table_args__ = (Index(None, "kind", "state"), Index(None, "answerer", "open"), Index(None, "open", "due_at"))
+
+
+class CaseEvent(Base):
+    """One step of a case: who did what when, and the log entry that says so. Never changed."""
+
+    __tablename__ = "case_events"
+    case_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    revision: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    step: Mapped[str] = mapped_column(String(40))
+    state: Mapped[str] = mapped_column(String(30))  # after the step
+    note: Mapped[str] = mapped_column(Text)
+    log_index: Mapped[int]
+
+
+class Notice(Base):
+    """Something a department is told, once: *key* names the occasion, so that telling twice tells once."""
+
+    __tablename__ = "notices"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), unique=True)
+    at: Mapped[datetime]
+    department: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[str] = mapped_column(String(60))
+    case_id: Mapped[str] = mapped_column(String(40))
+    resource: Mapped[str] = mapped_column(String(100))
+    params: Mapped[dict[str, Any]]
+    read_at: Mapped[datetime | None]
+    read_by: Mapped[str | None]
+    __table_args__ = (Index(None, "department", "read_at"),)
+
+
+class DisputeMark(Base):
+    """A record, or fields of it, that an open correction disputes; answers say so until it is settled.
+
+    *record* is the keyed hash of the record's key (`hub.evidence.Evidence.subject`); "" means every record.
+    """
+
+    __tablename__ = "dispute_marks"
+    case_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    resource: Mapped[str] = mapped_column(String(100), index=True)
+    record: Mapped[str] = mapped_column(String(80))
+    fields: Mapped[list[Any]]  # empty: the whole record
+    since: Mapped[datetime]
+
+
+class MissedQuery(Base):
+    """Words that were searched and found nothing, by day and without who searched: the root of the demand list."""
+
+    __tablename__ = "missed_queries"
+    query: Mapped[str] = mapped_column(String(200), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)  # YYYY-MM-DD, Asia/Shanghai
+    times: Mapped[int]
+
+
+class GrantUsage(Base):
+    """How often a grant was used on a day (Asia/Shanghai), counted from the log up to `UsageState.position`."""
+
+    __tablename__ = "grant_usage"
+    grant: Mapped[str] = mapped_column(String(40), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    calls: Mapped[int]
+    last_at: Mapped[datetime]
+
+
+class UsageState(Base):
+    """One row: the entries of the log below *position* are counted in `GrantUsage`."""
+
+    __tablename__ = "usage_state"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    position: Mapped[int]
 
 
 class GrantRow(Base):
-    """A grant (授权) as `catalog.decide.Grant` has it, and who gave it when."""
+    """A grant (授权) as `catalog.decide.Grant` has it, who gave it when, and how it ended.
+
+    *application* is the case it came from, *predecessor* the grant it took the place of. *ended* says what
+    `revoked_at` was: ``revoked``, ``handed_back``, ``replaced`` (renewed or shrunk).
+    """
 
     __tablename__ = "grants"
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -118,6 +225,13 @@ class GrantRow(Base):
     log_index: Mapped[int]
     revoked_by: Mapped[str | None]
     revoked_log_index: Mapped[int | None]
+    rows: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    quota_per_day: Mapped[int] = mapped_column(BigInteger, default=0)
+    suspended_at: Mapped[datetime | None]
+    application: Mapped[str] = mapped_column(String(40), default="", index=True)
+    predecessor: Mapped[str] = mapped_column(String(40), default="")
+    ended: Mapped[str] = mapped_column(String(20), default="")
+    ended_why: Mapped[str] = mapped_column(Text, default="")
     __table_args__ = (Index(None, "consumer", "resource"),)
 
 

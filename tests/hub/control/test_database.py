@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from hub.control import Base, Caller, Control, Load, raise_generation
+from hub.control.database import open_engine
 from hub.control.models import UtcDateTime
 from hub.errors import ControlUnavailableError
 from hub.migrations import configuration, upgrade
@@ -31,23 +32,24 @@ def test_upgrading_again_changes_nothing(settings, control):
     assert control.generation() == before == 1
 
 
-def test_processes_may_upgrade_at_once(settings):
-    settings.home.mkdir(parents=True)
+def test_processes_may_upgrade_at_once(empty_url):
     program = (
         "import sys; from hub.control.database import open_engine; from hub.migrations import upgrade;"
         "upgrade(open_engine(sys.argv[1]))"
     )
-    children = [subprocess.Popen([sys.executable, "-c", program, settings.control_url]) for _ in range(2)]
+    children = [subprocess.Popen([sys.executable, "-c", program, empty_url]) for _ in range(2)]
     assert [child.wait() for child in children] == [0, 0]
-    control = Control.open(settings)
+    control = Control(open_engine(empty_url))
     assert control.generation() == 1
     control.close()
 
 
-def test_sqlite_is_in_wal_mode_with_full_sync(control):
+def test_sqlite_is_in_wal_mode_with_full_sync(tmp_path):
+    control = Control(open_engine(f"sqlite:///{tmp_path / 'control.sqlite'}"))
     with control.reading() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
+    control.close()
 
 
 def test_a_failed_write_leaves_nothing(control):
@@ -115,10 +117,11 @@ def test_one_key_hash_belongs_to_one_caller(control):
         connection.execute(sa.insert(Caller).values(id="b", **row))
 
 
-def test_an_unreachable_database_says_try_again(tmp_path):
+@pytest.mark.parametrize("unreachable", ["sqlite:///{}/file/x.sqlite", "postgresql+psycopg://u@/x?host={}/file"])
+def test_an_unreachable_database_says_try_again(tmp_path, unreachable):
     (tmp_path / "file").write_text("")
     settings = Settings.from_environment(
-        {"ZHENGTONG_HOME": str(tmp_path), "ZHENGTONG_CONTROL_URL": f"sqlite:///{tmp_path / 'file' / 'x.sqlite'}"}
+        {"ZHENGTONG_HOME": str(tmp_path), "ZHENGTONG_CONTROL_URL": unreachable.format(tmp_path)}
     )
     with pytest.raises(ControlUnavailableError):
         Control.open(settings)

@@ -1,0 +1,67 @@
+"""What cases and their states are called, in one place: for inboxes and notices, which show every kind together.
+
+Imports nothing heavy: help texts are made of it. Which states a kind has is decided by its machine in `catalog`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# kind: (English, Chinese), at the beginning of a sentence.
+CASE_KINDS: Final[dict[str, tuple[str, str]]] = {
+    "application": ("Application", "申请"),
+    "correction": ("Correction", "校核"),
+    "recall": ("Recall", "召回"),
+    "demand": ("Demand", "需求"),
+    "list": ("List draft", "清单草案"),
+}
+# kind: state: (English, Chinese).
+CASE_STATES: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    "application": {
+        "submitted": ("waits for the provider", "待提供方审批"),
+        "asked": ("to be completed", "待补充"),
+        "granted": ("granted", "已授权"),
+        "refused": ("refused", "未获同意"),
+        "consulting": ("dispute: with the provider", "争议协商中"),
+        "mediating": ("dispute: before the office", "争议协调中"),
+        "deciding": ("dispute: before the government", "争议报请决定中"),
+        "upheld": ("refusal upheld", "维持不予同意"),
+        "final": ("finally refused", "最终不予同意"),
+        "withdrawn": ("withdrawn", "已撤回"),
+    },
+    "correction": {
+        "submitted": ("waits for the provider", "待提供方核实"),
+        "asked": ("the provider asks for more", "提供方要求补充说明"),
+        "accepted": ("accepted, to be put right", "已确认，待更正"),
+        "disputed": ("before the hub office", "已提请数据主管部门处理"),
+        "rejected": ("rejected", "不予更正"),
+        "mended": ("put right", "已更正"),
+        "dismissed": ("the data stands", "经裁定数据无误"),
+        "withdrawn": ("withdrawn", "已撤回"),
+    },
+    "recall": {
+        "issued": ("waits for its recipients", "待取得方处置"),
+        "acknowledged": ("acknowledged by all", "均已处置"),
+    },
+    "demand": {
+        "submitted": ("waits to be claimed", "待认领"),
+        "claimed": ("waits for an answer", "办理中"),
+        "planned": ("planned", "已列入计划"),
+        "met": ("met", "已满足"),
+        "refused": ("refused", "不予提供"),
+        "withdrawn": ("withdrawn", "已撤回"),
+    },
+    "list": {
+        "submitted": ("waits for review", "待审核"),
+        "returned": ("returned", "已退回"),
+        "approved": ("approved", "待发布"),
+        "published": ("published", "已发布"),
+        "withdrawn": ("withdrawn", "已撤回"),
+    },
+}
+
+
+def state_text(kind: str, state: str, lang: str) -> str:
+    """What a state of a kind of case is called in *lang* (``zh``, else English)."""
+    en, zh = CASE_STATES[kind][state]
+    return zh if lang == "zh" else en
