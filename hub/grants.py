@@ -1,219 +1,519 @@
-"""Gives and revokes grants (授权) and caller keys, each with its log entry.
+"""Keeps grants (授权): suspending, ending, lessening and showing what `hub.applications` has given.
 
-Whether an application deserves a grant is decided by people before this; what a grant allows, by `catalog.decide`.
+Whether an application deserves a grant is decided by people and by the list before; what one allows, by
+`catalog.decide`; caller keys are kept by `hub.callers`. Every change bites on the next call, in every process.
 """
 
 from __future__ import annotations
 
-import base64
-import secrets
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NoReturn
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
-from catalog.decide import Grant, grant_to_plain
-from hub.control import Caller, Control, GrantRow, raise_generation
-from hub.errors import CallerUnknownError, GrantInvalidError, GrantUnknownError
-from hub.standing import hash_key, read_grants
+from catalog.clock import day_of
+from catalog.decide import Grant, grant_from_plain, grant_to_plain
+from catalog.eligibility import need_text
+from catalog.model import EVERYONE
+from catalog.rows import rules_to_plain
+from catalog.steps import CaseInvalidError, NotYoursError, StepNotAllowedError, problem
+from catalog.terms import Less, Terms, excess, lessened
+from hub.callers import IssuedKey, issue_key, revoke_key, rotate_key
+from hub.control import Control, GrantRow, GrantUsage, raise_generation, row_dict
+from hub.errors import GrantInvalidError, GrantUnknownError
+from hub.published import list_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+
+    from sqlalchemy.engine import Connection
 
     from catalog.model import ResponsibilityList
-    from hub.evidence import Evidence
+    from hub.actors import Actor
+    from hub.cases import Transaction
+    from hub.office import Office
 
-KEY_BYTES = 32
-KEY_MARK = "zt_"  # lets a secret scanner recognise a key that was left lying about
-PREFIX_CHARS = 8  # enough to tell keys apart in a list, 30 bits of 256
-_ID_BYTES = 5
+__all__ = [
+    "GrantRecord",
+    "IssuedKey",
+    "Use",
+    "count",
+    "find",
+    "get",
+    "hand_back",
+    "issue_key",
+    "plain",
+    "provider_of",
+    "resume",
+    "revoke",
+    "revoke_key",
+    "rotate_key",
+    "shrink",
+    "suspend",
+    "use_of",
+]
+
+MAX_FOUND = 500
+DAY: Final = timedelta(days=1)
+
+IN_FORCE, SUSPENDED, EXPIRED = "in_force", "suspended", "expired"
+REVOKED, HANDED_BACK, REPLACED = "revoked", "handed_back", "replaced"
+_STEPS: Final[dict[str, tuple[str, ...]]] = {
+    IN_FORCE: ("renew", "shrink", "suspend", "hand-back", "revoke"),
+    SUSPENDED: ("renew", "shrink", "resume", "hand-back", "revoke"),
+    EXPIRED: ("renew",),
+}
+_ENDINGS: Final = {REVOKED: "revoke", HANDED_BACK: "hand-back"}
+_SAID: Final = {
+    "suspended": ("suspended", "已暂停"),
+    "resumed": ("resumed", "已恢复"),
+    REVOKED: ("revoked", "已撤销"),
+    HANDED_BACK: ("handed back", "已交回"),
+    "shrunk": ("lessened; grant {successor} takes its place", "已缩减，由授权 {successor} 替代"),
+    REPLACED: ("replaced by grant {successor}", "已由授权 {successor} 替代"),
+}
 
 
 @dataclass(frozen=True, slots=True)
-class IssuedKey:
-    """A caller and its key. *key* exists here alone: show it once, it cannot be shown again."""
-
-    caller: str
-    department: str
-    key: str = field(repr=False)
-    log_index: int
-
-
-@dataclass(frozen=True, slots=True)
-class GivenGrant:
-    """A grant that holds; *already* when the same one had been given before."""
+class GrantRecord:
+    """A grant as it stands, with who gave it when (*log_index*: its entry) and how it ended, if it has."""
 
     grant: Grant
+    given_by: str
+    given_at: datetime
     log_index: int
-    already: bool
+    ended: str
+    ended_why: str
+    ended_by: str
+    ended_log_index: int | None
+
+    def state(self, at: datetime) -> str:
+        """``in_force``, ``suspended``, ``expired``, ``revoked``, ``handed_back`` or ``replaced``."""
+        if self.grant.revoked_at is not None:
+            return self.ended or REVOKED
+        if self.grant.expires <= at:
+            return EXPIRED
+        return SUSPENDED if self.grant.suspended_at is not None else IN_FORCE
+
+    def possible(self, at: datetime) -> tuple[str, ...]:
+        """The steps that may be taken at *at*, by whoever they belong to."""
+        return _STEPS.get(self.state(at), ())
 
 
-def new_identifier(mark: str, random: Callable[[int], bytes] = secrets.token_bytes) -> str:
-    """A fresh identifier, e.g. ``G7XK2M4QA``: *mark* and eight letters A–Z or digits 2–7 (RFC 4648 §6)."""
-    return mark + base64.b32encode(random(_ID_BYTES)).decode()
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How a grant was used, as far as the log was counted; *days_unused* since the last call or, without, the start."""
+
+    calls: int
+    today: int
+    last_used: datetime | None
+    days_unused: int
 
 
-def issue_key(
-    control: Control,
-    evidence: Evidence,
-    list_: ResponsibilityList,
+# --- Looking -----------------------------------------------------------------------------------------------------
+
+
+def get(control: Control, id_: str) -> GrantRecord:
+    """The grant called *id_*.
+
+    Raises:
+        GrantUnknownError: there is none.
+    """
+    with control.reading() as connection:
+        return _read(connection, id_)
+
+
+def find(
+    office: Office,
     *,
-    department: str,
-    name: str,
-    by: str,
-    random: Callable[[int], bytes] = secrets.token_bytes,
-) -> IssuedKey:
-    """Let a system called *name* of *department* call, and return its key.
+    consumer: str | None = None,
+    resource: str | None = None,
+    concerning: str | None = None,
+    ended: bool | None = None,
+    limit: int = MAX_FOUND,
+    offset: int = 0,
+) -> tuple[GrantRecord, ...]:
+    """Grants, the newest first. *concerning* a department: those it holds and those on what it provides.
 
-    The entry goes first: a crash before the row leaves an entry about a key that never opened anything.
+    *ended*: only those that were ended (True) or were not (False); an expired grant was not ended by anyone.
+    """
+    query = sa.select(GrantRow.__table__).where(
+        *_conditions(office, consumer=consumer, resource=resource, concerning=concerning, ended=ended)
+    )
+    query = query.order_by(GrantRow.given_at.desc(), GrantRow.id).limit(min(limit, MAX_FOUND)).offset(offset)
+    with office.control.reading() as connection:
+        return tuple(_record(row_dict(row)) for row in connection.execute(query))
+
+
+def count(
+    office: Office,
+    *,
+    consumer: str | None = None,
+    resource: str | None = None,
+    concerning: str | None = None,
+    ended: bool | None = None,
+) -> int:
+    """How many fit; see `find`."""
+    conditions = _conditions(office, consumer=consumer, resource=resource, concerning=concerning, ended=ended)
+    with office.control.reading() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(GrantRow).where(*conditions)).scalar_one())
+
+
+def _conditions(
+    office: Office, *, consumer: str | None, resource: str | None, concerning: str | None, ended: bool | None
+) -> list[sa.ColumnElement[bool]]:
+    found: list[sa.ColumnElement[bool]] = []
+    if consumer is not None:
+        found.append(GrantRow.consumer == consumer)
+    if resource is not None:
+        found.append(GrantRow.resource == resource)
+    if concerning is not None:
+        own = [r.code for r in office.list_.resources if r.provider == concerning]
+        found.append(sa.or_(GrantRow.consumer == concerning, GrantRow.resource.in_(own)))
+    if ended is not None:
+        found.append(GrantRow.revoked_at.is_not(None) if ended else GrantRow.revoked_at.is_(None))
+    return found
+
+
+def use_of(control: Control, grant: str, *, on: datetime) -> Use:
+    """How *grant* was used up to *on*, as last counted by `hub.usage.count`.
 
     Raises:
-        GrantInvalidError: the list knows no such department.
+        GrantUnknownError: no such grant.
     """
-    _check_department(list_, department, "-")
-    key = KEY_MARK + base64.urlsafe_b64encode(random(KEY_BYTES)).rstrip(b"=").decode()
-    caller = new_identifier("C", random)
-    with control.writing() as connection:
-        recorded = evidence.append(
-            "caller.admitted", actor=by, facts={"caller": caller, "department": department, "name": name}
-        )
-        connection.execute(
-            sa.insert(Caller).values(
-                id=caller,
-                department=department,
-                name=name,
-                key_hash=hash_key(key),
-                key_prefix=key[: len(KEY_MARK) + PREFIX_CHARS],
-                created=recorded.entry.at,
-                log_index=recorded.index,
-            )
-        )
-        raise_generation(connection)
-    return IssuedKey(caller=caller, department=department, key=key, log_index=recorded.index)
+    known = get(control, grant)
+    query = sa.select(GrantUsage.day, GrantUsage.calls, GrantUsage.last_at).where(GrantUsage.grant == grant)
+    with control.reading() as connection:
+        days = list(connection.execute(query))
+    last = max((row.last_at for row in days), default=None)
+    idle = day_of(on) - day_of(last or known.grant.starts)
+    return Use(
+        calls=sum(int(row.calls) for row in days),
+        today=sum(int(row.calls) for row in days if row.day == day_of(on).isoformat()),
+        last_used=last,
+        days_unused=max(0, idle.days),
+    )
 
 
-def revoke_key(control: Control, evidence: Evidence, caller: str, *, by: str) -> int:
-    """Refuse *caller* from the next call on; return the log index. Safe to repeat.
+def plain(record: GrantRecord, at: datetime, use: Use | None = None) -> dict[str, Any]:
+    """The grant as both doors show it at *at*."""
+    grant = record.grant
+    shown: dict[str, Any] = {
+        # What is left out of a grant's stored form while it says nothing is shown all the same.
+        "rows": [],
+        "quota_per_day": 0,
+        "suspended_at": None,
+        "application": "",
+        "predecessor": "",
+        **grant_to_plain(grant),
+        "masks": {name: mask.value for name, mask in grant.masks},
+        "state": record.state(at),
+        "possible": list(record.possible(at)),
+        "given_by": record.given_by,
+        "given_at": record.given_at.isoformat(),
+        "log_index": record.log_index,
+        "ended_by": record.ended_by,
+        "ended_why": record.ended_why,
+        "ended_log_index": record.ended_log_index,
+    }
+    if use is not None:
+        shown["use"] = {
+            "calls": use.calls,
+            "today": use.today,
+            "last_used": use.last_used.isoformat() if use.last_used else None,
+            "days_unused": use.days_unused,
+        }
+    return shown
 
-    The row goes first, so that the key is dead even when the log cannot be written; a repeat adds a missing entry.
 
-    Raises:
-        CallerUnknownError: no such caller.
-        EvidenceUnavailableError: the key is dead, its entry is not written: repeat.
+def provider_of(office: Office, grant: Grant) -> str:
+    """Who provides what *grant* is for: by the list in force or, if it has no such resource, the grant's."""
+    resource = office.list_.by_code.get(grant.resource)
+    if resource is None:
+        resource = list_version(office.settings, grant.list_version).by_code[grant.resource]
+    return resource.provider
+
+
+# --- Giving: called by `hub.applications` and by `shrink`, and by nothing else ---------------------------------------
+
+
+def _insert(transaction: Transaction, grant: Grant, *, by: str) -> int:
+    """Give *grant* in *transaction*, which also holds the step that decided so; the index of its entry.
+
+    The entry goes first: a crash before the commit leaves an entry about a grant that never opened anything.
     """
-    at = evidence.clock()
-    with control.writing() as connection:
-        row = connection.execute(
-            sa.select(Caller.department, Caller.revoked_at, Caller.revoked_log_index).where(Caller.id == caller)
-        ).one_or_none()
-        if row is None:
-            raise CallerUnknownError(caller=caller)
-        if row.revoked_at is None:
-            connection.execute(sa.update(Caller).where(Caller.id == caller).values(revoked_at=at))
-            raise_generation(connection)
-    if row.revoked_log_index is not None:
-        return int(row.revoked_log_index)
-    recorded = evidence.append("caller.revoked", actor=by, facts={"caller": caller, "department": row.department})
-    with control.writing() as connection:
-        connection.execute(sa.update(Caller).where(Caller.id == caller).values(revoked_log_index=recorded.index))
+    if not (grant.fields and grant.purposes and grant.actions) or grant.expires <= grant.starts:
+        raise GrantInvalidError(grant=grant.id, why="it would allow nothing", why_zh="没有可授权的内容")
+    # The terms of a grant are public: who may see which fields of what, for which purpose, on what ground.
+    recorded = transaction.record(
+        "grant.given", actor=by, resource=grant.resource, facts={"grant": grant_to_plain(grant)}
+    )
+    transaction.connection.execute(
+        sa.insert(GrantRow).values(
+            id=grant.id,
+            consumer=grant.consumer,
+            resource=grant.resource,
+            fields=list(grant.fields),
+            masks=[[name, mask.value] for name, mask in grant.masks],
+            purposes=list(grant.purposes),
+            actions=list(grant.actions),
+            starts=grant.starts,
+            expires=grant.expires,
+            list_version=grant.list_version,
+            ground=grant.ground,
+            revoked_at=None,
+            given_by=by,
+            given_at=transaction.at,
+            log_index=recorded.index,
+            rows=rules_to_plain(grant.rows),
+            quota_per_day=grant.quota_per_day,
+            suspended_at=grant.suspended_at,
+            application=grant.application,
+            predecessor=grant.predecessor,
+        )
+    )
+    raise_generation(transaction.connection)
     return recorded.index
 
 
-def give_grant(control: Control, evidence: Evidence, list_: ResponsibilityList, grant: Grant, *, by: str) -> GivenGrant:
-    """Give *grant*, checked against *list_*. The same grant again gives nothing anew.
+def _replace(transaction: Transaction, old: Grant, successor: Grant, *, by: str, why: str) -> None:
+    """End *old* in favour of *successor*, in the same transaction: at no moment do both hold, or neither."""
+    recorded = transaction.record(
+        "grant.replaced",
+        actor=by,
+        resource=old.resource,
+        facts={"grant": old.id, "consumer": old.consumer, "successor": successor.id},
+        body={"grant": old.id, "reason": why},
+    )
+    transaction.connection.execute(
+        sa.update(GrantRow)
+        .where(GrantRow.id == old.id)
+        .values(
+            revoked_at=transaction.at,
+            revoked_by=by,
+            revoked_log_index=recorded.index,
+            ended=REPLACED,
+            ended_why=why,
+        )
+    )
+    raise_generation(transaction.connection)
 
-    The entry goes first: a crash before the row leaves an entry about a grant that never opened anything.
+
+# --- Changing ------------------------------------------------------------------------------------------------------
+
+
+def suspend(office: Office, grant: str, *, actor: Actor, reason: str) -> GrantRecord:
+    """Let *grant* rest until it is resumed; for its provider or the office of the list.
 
     Raises:
-        GrantInvalidError: it names what the list does not know, allows nothing, or its identifier is taken.
+        GrantUnknownError, NotYoursError, StepNotAllowedError, CaseInvalidError: nothing was done.
     """
-    plain = grant_to_plain(grant)
-    with control.writing() as connection:
-        known = read_grants(connection, id=grant.id)
-        if known:
-            if replace(known[0], revoked_at=None) != grant:
-                _refuse(grant.id, "another grant has this identifier", "该编号已被另一授权占用")
-            if known[0].revoked_at is not None:
-                _refuse(grant.id, "it was revoked; give a new one", "该授权已撤销，请另行授权")
-            index = connection.execute(sa.select(GrantRow.log_index).where(GrantRow.id == grant.id)).scalar_one()
-            return GivenGrant(grant, int(index), already=True)
-        _check_grant(list_, grant)
-        # The terms of a grant are public: who may see which fields of what, for which purpose, on what ground.
-        recorded = evidence.append("grant.given", actor=by, resource=grant.resource, facts={"grant": plain})
-        connection.execute(
-            sa.insert(GrantRow).values(
-                {
-                    **plain,
-                    "starts": grant.starts,
-                    "expires": grant.expires,
-                    "revoked_at": None,
-                    "given_by": by,
-                    "given_at": recorded.entry.at,
-                    "log_index": recorded.index,
-                }
-            )
-        )
-        raise_generation(connection)
-    return GivenGrant(grant, recorded.index, already=False)
+    return _rest(office, grant, "suspend", actor=actor, reason=reason)
 
 
-def revoke_grant(control: Control, evidence: Evidence, grant: str, *, by: str) -> int:
-    """End *grant* now; return the log index. Safe to repeat. Bites on the next call, in every process.
+def resume(office: Office, grant: str, *, actor: Actor, reason: str) -> GrantRecord:
+    """Let a suspended *grant* hold again; for its provider or the office of the list.
+
+    Raises:
+        GrantUnknownError, NotYoursError, StepNotAllowedError, CaseInvalidError: nothing was done.
+    """
+    return _rest(office, grant, "resume", actor=actor, reason=reason)
+
+
+def _rest(office: Office, id_: str, step: str, *, actor: Actor, reason: str) -> GrantRecord:
+    need_text("reason", reason)
+    with office.cases.begin() as transaction:
+        known = _read(transaction.connection, id_, hold=True)
+        _need(actor, _overseers(office, known.grant))
+        _require(known, step, transaction.at)
+        since = transaction.at if step == "suspend" else None
+        change = "suspended" if step == "suspend" else "resumed"
+        _change_entry(transaction, known.grant, f"grant.{change}", actor, reason)
+        transaction.connection.execute(sa.update(GrantRow).where(GrantRow.id == id_).values(suspended_at=since))
+        raise_generation(transaction.connection)
+        _tell(office, transaction, known.grant, change, by=actor, note=reason)
+    return replace(known, grant=replace(known.grant, suspended_at=since))
+
+
+def revoke(office: Office, grant: str, *, actor: Actor, reason: str) -> GrantRecord:
+    """End *grant* now; for its provider or the office of the list. Safe to repeat.
 
     The row goes first, so that the grant is dead even when the log cannot be written; a repeat adds a missing entry.
 
     Raises:
-        GrantUnknownError: no such grant.
+        GrantUnknownError, NotYoursError, StepNotAllowedError, CaseInvalidError: nothing was done.
         EvidenceUnavailableError: the grant is dead, its entry is not written: repeat.
     """
-    at = evidence.clock()
-    with control.writing() as connection:
-        row = connection.execute(
-            sa.select(GrantRow.resource, GrantRow.consumer, GrantRow.revoked_at, GrantRow.revoked_log_index).where(
-                GrantRow.id == grant
+    return _end(office, grant, REVOKED, actor=actor, reason=reason)
+
+
+def hand_back(office: Office, grant: str, *, actor: Actor, reason: str) -> GrantRecord:
+    """End *grant* now, because its holder no longer needs it; otherwise as `revoke`."""
+    return _end(office, grant, HANDED_BACK, actor=actor, reason=reason)
+
+
+def _end(office: Office, id_: str, how: str, *, actor: Actor, reason: str) -> GrantRecord:
+    need_text("reason", reason)
+    with office.cases.begin() as transaction:
+        known = _read(transaction.connection, id_, hold=True)
+        holder = (known.grant.consumer,)
+        _need(actor, holder if how == HANDED_BACK else _overseers(office, known.grant))
+        if known.state(transaction.at) != how:
+            _require(known, _ENDINGS[how], transaction.at)
+            transaction.connection.execute(
+                sa.update(GrantRow)
+                .where(GrantRow.id == id_)
+                .values(revoked_at=transaction.at, revoked_by=str(actor), ended=how, ended_why=reason)
             )
-        ).one_or_none()
-        if row is None:
-            raise GrantUnknownError(grant=grant)
-        if row.revoked_at is None:
-            connection.execute(sa.update(GrantRow).where(GrantRow.id == grant).values(revoked_at=at, revoked_by=by))
-            raise_generation(connection)
-    if row.revoked_log_index is not None:
-        return int(row.revoked_log_index)
-    recorded = evidence.append(
-        "grant.revoked", actor=by, resource=row.resource, facts={"grant": grant, "consumer": row.consumer}
+            raise_generation(transaction.connection)
+            _tell(office, transaction, known.grant, how, by=actor, note=reason)
+    ended = get(office.control, id_)
+    if ended.ended_log_index is None:
+        with office.cases.begin() as transaction:
+            index = _change_entry(transaction, ended.grant, f"grant.{how}", actor, ended.ended_why)
+            transaction.connection.execute(
+                sa.update(GrantRow).where(GrantRow.id == id_).values(revoked_log_index=index)
+            )
+        ended = replace(ended, ended_log_index=index)
+    return ended
+
+
+def shrink(office: Office, grant: str, less: Less, *, actor: Actor, reason: str) -> GrantRecord:
+    """Lessen *grant*: a successor with *less* of its terms takes its place; for its holder, provider or the office.
+
+    No application is needed, for nothing comes to it; the successor rests where *grant* does. ``less.term_days``
+    counts from today and only shortens.
+
+    Raises:
+        GrantUnknownError, NotYoursError, StepNotAllowedError: nothing was done.
+        CaseInvalidError: *less* is not less; every respect is named.
+    """
+    need_text("reason", reason)
+    list_ = office.list_
+    with office.cases.begin() as transaction:
+        known = _read(transaction.connection, grant, hold=True)
+        old = known.grant
+        _need(actor, (old.consumer, *_overseers(office, old)))
+        _require(known, "shrink", transaction.at)
+        successor = _lessened(old, less, list_, transaction)
+        index = _insert(transaction, successor, by=str(actor))
+        _replace(transaction, old, successor, by=str(actor), why=reason)
+        _tell(office, transaction, old, "shrunk", by=actor, note=reason, successor=successor.id)
+    return GrantRecord(successor, str(actor), transaction.at, index, "", "", "", None)
+
+
+def _lessened(old: Grant, less: Less, list_: ResponsibilityList, transaction: Transaction) -> Grant:
+    had = Terms(
+        fields=old.fields,
+        actions=old.actions,
+        # Whoever may use it for every matter may say for which only.
+        purposes=less.purposes if less.purposes and EVERYONE in old.purposes else old.purposes,
+        term_days=-((transaction.at - old.expires) // DAY),
+        masks=old.masks,
+        rows=old.rows,
+        quota_per_day=old.quota_per_day,
     )
-    with control.writing() as connection:
-        connection.execute(sa.update(GrantRow).where(GrantRow.id == grant).values(revoked_log_index=recorded.index))
-    return recorded.index
+    problems = excess(less, had, list_.by_code.get(old.resource))
+    if problems:
+        raise CaseInvalidError(problems)
+    has = lessened(had, less)
+    expires = old.expires
+    if less.term_days is not None:
+        expires = min(expires, transaction.at + less.term_days * DAY)
+    successor = replace(
+        old,
+        fields=has.fields,
+        masks=has.masks,
+        actions=has.actions,
+        purposes=has.purposes,
+        rows=has.rows,
+        quota_per_day=has.quota_per_day,
+        expires=expires,
+    )
+    if successor == old:
+        raise CaseInvalidError([problem("grant", "terms_same")])
+    # The list it rests on stays the one it was given under: nothing was asked of the newer one.
+    return replace(
+        successor, id=transaction.new_identifier("G"), starts=max(old.starts, transaction.at), predecessor=old.id
+    )
 
 
-def _check_grant(list_: ResponsibilityList, grant: Grant) -> None:
-    _check_department(list_, grant.consumer, grant.id)
-    resource = list_.by_code.get(grant.resource)
-    if resource is None:
-        _refuse(grant.id, f"the list holds no resource `{grant.resource}`", f"清单中没有资源 `{grant.resource}`")
-    unknown = [name for name in grant.fields if resource.field(name) is None]
-    if unknown:
-        _refuse(grant.id, f"the resource has no field `{', '.join(unknown)}`", f"资源没有信息项 `{'、'.join(unknown)}`")
-    matters = {matter.code for matter in list_.matters} | {"*"}
-    strange = [code for code in grant.purposes if code not in matters]
-    if strange:
-        _refuse(grant.id, f"the list knows no matter `{', '.join(strange)}`", f"清单中没有事项 `{'、'.join(strange)}`")
-    if not (grant.fields and grant.purposes and grant.actions):
-        _refuse(grant.id, "a grant needs fields, purposes and actions", "授权须有信息项、事项和操作")
-    if grant.expires <= grant.starts:
-        _refuse(grant.id, "it ends before it begins", "截止时间早于起始时间")
-    if grant.list_version != list_.version:
-        _refuse(grant.id, "it was drawn up against another list version", "所依据的清单版本不是现行版本")
-    if grant.revoked_at is not None:
-        _refuse(grant.id, "it is revoked already", "该授权已撤销")
+# The steps that need nothing but a reason, by the name that both doors give them.
+STEPS: Final[Mapping[str, Callable[..., GrantRecord]]] = {
+    "suspend": suspend,
+    "resume": resume,
+    "hand_back": hand_back,
+    "revoke": revoke,
+}
 
 
-def _check_department(list_: ResponsibilityList, department: str, grant: str) -> None:
-    if department not in list_.departments_by_code:
-        _refuse(grant, f"the list knows no department `{department}`", f"清单中没有部门 `{department}`")
+def _overseers(office: Office, grant: Grant) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(d for d in (provider_of(office, grant), office.list_.office) if d))
 
 
-def _refuse(grant: str, why: str, why_zh: str) -> NoReturn:
-    raise GrantInvalidError(grant=grant, why=why, why_zh=why_zh)
+def _need(actor: Actor, departments: Iterable[str]) -> None:
+    allowed = tuple(departments)
+    if actor.department not in allowed:
+        raise NotYoursError(actor=str(actor), needed=", ".join(allowed))
+
+
+def _require(known: GrantRecord, step: str, at: datetime) -> None:
+    possible = known.possible(at)
+    if step not in possible:
+        raise StepNotAllowedError(step=step, state=known.state(at), allowed=possible)
+
+
+def _change_entry(transaction: Transaction, grant: Grant, kind: str, actor: Actor, reason: str) -> int:
+    """The public entry of a change; the reason, which people write freely, stays in the protected body."""
+    return transaction.record(
+        kind,
+        actor=actor,
+        resource=grant.resource,
+        facts={"grant": grant.id, "consumer": grant.consumer},
+        body={"grant": grant.id, "reason": reason},
+    ).index
+
+
+def _tell(
+    office: Office, transaction: Transaction, grant: Grant, change: str, *, by: Actor, note: str, successor: str = ""
+) -> None:
+    """Tell holder and provider, but for the one who did it."""
+    english, chinese = (text.format(successor=successor) for text in _SAID[change])
+    for department in sorted({grant.consumer, provider_of(office, grant)} - {by.department}):
+        transaction.tell(
+            department,
+            "grant_changed",
+            key=f"{grant.id}/{change}/{transaction.at.isoformat()}/{department}",
+            resource=grant.resource,
+            params={
+                "grant": grant.id,
+                "resource": grant.resource,
+                "change": english,
+                "change_zh": chinese,
+                "note": note,
+            },
+        )
+
+
+def _read(connection: Connection, id_: str, *, hold: bool = False) -> GrantRecord:
+    query = sa.select(GrantRow.__table__).where(GrantRow.id == id_)
+    row = connection.execute(query.with_for_update() if hold else query).one_or_none()
+    if row is None:
+        raise GrantUnknownError(grant=id_[:40])
+    return _record(row_dict(row))
+
+
+def _record(row: Mapping[str, Any]) -> GrantRecord:
+    plain = {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row.items()}
+    return GrantRecord(
+        grant=grant_from_plain(plain),
+        given_by=row["given_by"],
+        given_at=row["given_at"],
+        log_index=int(row["log_index"]),
+        ended=row["ended"],
+        ended_why=row["ended_why"],
+        ended_by=row["revoked_by"] or "",
+        ended_log_index=None if row["revoked_log_index"] is None else int(row["revoked_log_index"]),
+    )

@@ -11,7 +11,7 @@ import json
 import threading
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,12 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 import yaml
 
-from catalog.decide import Grant
+from catalog.application import Application, FieldWish, State, from_plain
 from catalog.load import load
+from hub import applications, grants
+from hub.actors import Actor
 from hub.api import create_app
+from hub.callers import issue_key
 from hub.client import Client
 from hub.control import Control
 from hub.demo import city
@@ -30,26 +33,27 @@ from hub.demo.simulator import MarketSimulator
 from hub.errors import DemoMissingError, LicenceExistsError
 from hub.evidence import Evidence
 from hub.files import create_once, replace_file
-from hub.grants import give_grant, issue_key
 from hub.licensing import Licensing
 from hub.loads import LoadReport, of_run
+from hub.office import Office
 from hub.published import Published, current_list
 from hub.publishing import publish
 from hub.settings import LOOPBACK
-from hub.standing import read_grants
 from licence.lifecycle import Action
 from licence.trust import TrustStore
 from licence.verify import verify
 from warehouse.engine import Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from catalog.decide import Grant
     from catalog.model import ResponsibilityList
     from hub.demo.manifest import CityManifest, DayChanges
     from hub.licensing import Issued
     from hub.scheduler import EmbeddedAirflow, RunState
     from hub.settings import Settings
+    from licence.model import LicenceKind
     from licence.report import VerificationReport
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -57,6 +61,7 @@ DATA = REPOSITORY / "demo"
 DAGS = REPOSITORY / "dags"
 SEED = 3412
 OFFICE = "SZJ:hub-office"
+APPLYING_POST, REVIEWING_POST = "data-officer", "data-reviewer"
 # The story: the civil-affairs bureau takes an application for a senior citizen's card without asking for paper.
 CALLER, CALLED, MATTER = "MZJ", "3010010001", "341200-MZJ-0001"
 STORY_KIND = "营业执照"
@@ -157,40 +162,51 @@ class Story:
     # --- grants and calls ----------------------------------------------------------------------------------------
 
     def give_grants(self) -> list[Grant]:
-        """Give the grants of ``demo/grants.yaml`` that were not given before."""
-        plain = yaml.safe_load((DATA / "grants.yaml").read_text(encoding="utf-8"))
-        office = Licensing.open(self.settings)
-        evidence = Evidence.open(self.settings)
-        starts = datetime.now(UTC).replace(microsecond=0)
-        given = []
-        for entry in [*plain["grants"], *(self._licence_grant(office, g) for g in plain["licences"])]:
-            with self.control.reading() as connection:
-                known = read_grants(connection, id=entry["id"])
-            if known:
-                given.append(known[0])
-                continue
-            grant = Grant(
-                id=entry["id"],
-                consumer=entry["consumer"],
-                resource=entry["resource"],
-                fields=tuple(entry["fields"]),
-                masks=(),
-                purposes=tuple(entry["purposes"]),
-                actions=tuple(entry["actions"]),
-                starts=starts,
-                expires=starts + timedelta(days=entry["term_days"]),
-                list_version=self.list_.version,
-                ground=entry["ground"],
-            )
-            given.append(give_grant(self.control, evidence, self.list_, grant, by=OFFICE).grant)
-        return given
+        """Get the grants of ``demo/applications.yaml`` as departments do: one post applies, another agrees.
+
+        What is granted already is not applied for again; what an earlier demonstration left waiting is decided.
+        """
+        plain = yaml.safe_load((DATA / "applications.yaml").read_text(encoding="utf-8"))
+        kinds = Licensing.open(self.settings).kinds.values()
+        office = Office.over(self.settings, self.control, Evidence.open(self.settings))
+        wanted = [self._wanted(entry, kinds) for entry in plain["applications"]]
+        return [self._granted(office, application) for application in wanted]
 
     @staticmethod
-    def _licence_grant(office: Licensing, entry: dict[str, Any]) -> dict[str, Any]:
-        kinds = [k for k in office.kinds.values() if k.resource == entry["resource"]]
-        fields = dict.fromkeys(field for kind in kinds for field in kind.source_fields)
-        ground = "签发" + "、".join(kind.name for kind in kinds)
-        return {**entry, "fields": list(fields), "actions": ["query"], "ground": ground, "term_days": 365}
+    def _wanted(entry: dict[str, Any], kinds: Iterable[LicenceKind]) -> Application:
+        face = {f"签发{k.name}": k.source_fields for k in kinds if k.resource == entry["resource"]}
+        if entry["fields"] == "face":
+            reasons = {name: f"{title}，证面内容" for title, names in face.items() for name in names}
+        else:
+            reasons = entry["fields"]
+        return Application(
+            applicant=entry["applicant"],
+            resource=entry["resource"],
+            purposes=tuple(entry["purposes"]),
+            fields=tuple(FieldWish(name, reason) for name, reason in reasons.items()),
+            actions=tuple(entry["actions"]),
+            term_days=entry["term_days"],
+            ground=entry.get("ground") or "、".join(face),
+        )
+
+    def _granted(self, office: Office, application: Application) -> Grant:
+        applicant, resource = application.applicant, application.resource
+        asked = application.asked
+        for known in grants.find(office, consumer=applicant, resource=resource, ended=False):
+            held = known.grant
+            if (set(held.fields), held.purposes, held.actions) == (set(asked.fields), asked.purposes, asked.actions):
+                return held
+        waiting = [
+            case
+            for case in applications.find(office, concerning=applicant, resource=resource, state=State.SUBMITTED)
+            if from_plain(case.value).asked == asked
+        ]
+        applied_by = Actor(applicant, APPLYING_POST)
+        case = waiting[0] if waiting else applications.apply(office, application, actor=applied_by)
+        if case.open:
+            # Another post, also where a department asks itself for what it keeps.
+            case = applications.approve(office, case.id, actor=Actor(case.answerer, REVIEWING_POST))
+        return grants.get(self.control, str(case.value["grant"])).grant
 
     def caller_key(self) -> str:
         """The civil-affairs bureau's caller key, issued once and kept where that bureau keeps its own."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from unittest import mock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from catalog.application import Application, FieldWish, Less
 from catalog.decide import Grant
 from catalog.identifiers import make_citizen_id
 from catalog.model import (
@@ -31,9 +34,12 @@ from catalog.model import (
     ShareType,
     SourceRef,
 )
+from hub import applications
+from hub.actors import Actor
+from hub.callers import issue_key
 from hub.control import Control
 from hub.evidence import Evidence
-from hub.grants import give_grant, issue_key
+from hub.office import Office
 from hub.published import publish_list
 from hub.settings import Settings
 from warehouse.engine import Warehouse
@@ -158,6 +164,56 @@ def make_grant(list_, **changes):
     return Grant(**{**values, **changes})
 
 
+@contextmanager
+def named(identifier):
+    """Let the next grant have an identifier that tests can write down."""
+    from hub.cases import Transaction
+
+    original = Transaction.new_identifier
+
+    def name(transaction, mark):
+        return identifier if mark == "G" else original(transaction, mark)
+
+    with mock.patch.object(Transaction, "new_identifier", name):
+        yield
+
+
+def give(settings, control, evidence, grant):
+    """Get *grant* as its consumer would: apply on the day it starts, and let its provider agree to just that.
+
+    Gives back the grant that holds then: it names its application, and is equal to *grant* otherwise.
+    """
+    office = Office.over(settings, control, evidence)
+    provider = office.list_.by_code[grant.resource].provider
+    application = Application(
+        applicant=grant.consumer,
+        resource=grant.resource,
+        purposes=grant.purposes,
+        fields=tuple(FieldWish(name, "办理事项所需", "专人专用，用后即删") for name in grant.fields),
+        actions=grant.actions,
+        rows=grant.rows,
+        volume_per_day=grant.quota_per_day,
+        term_days=(grant.expires - grant.starts).days,
+        ground=grant.ground,
+    )
+    clock, evidence.clock = evidence.clock, lambda: grant.starts
+    try:
+        with named(grant.id):
+            case = applications.apply(office, application, actor=Actor(grant.consumer, "data-officer"))
+            if case.open:
+                less = Less(masks=grant.masks)
+                case = applications.approve(office, case.id, actor=Actor(provider, "reviewer"), less=less)
+    finally:
+        evidence.clock = clock
+    return applications.grants.get(control, case.value["grant"]).grant
+
+
+def end(settings, control, evidence, grant, reason="不再需要"):
+    """Revoke *grant* as its provider would; the index of the entry."""
+    office = Office.over(settings, control, evidence)
+    return applications.grants.revoke(office, grant, actor=Actor("GA", "reviewer"), reason=reason).ended_log_index
+
+
 def stage(folder, people=PEOPLE, name="staged.parquet"):
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
@@ -195,7 +251,7 @@ def build(settings):
     control, evidence = Control.open(settings), Evidence.open(settings, clock=clock)
     try:
         publish_list(settings, control, evidence, list_, by="office")
-        grant = give_grant(control, evidence, list_, make_grant(list_), by="office").grant
+        grant = give(settings, control, evidence, make_grant(list_))
         key = issue_key(control, evidence, list_, department="RS", name="window", by="office").key
         snapshot = load_people(settings)
     finally:
