@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from catalog.errors import CatalogError
 from catalog.load import from_plain
 from catalog.model import ResponsibilityList, to_plain
-from hub.control import Control, ListVersion, raise_generation
+from hub.control import Control, ControlState, ListVersion, raise_generation, row_dict
 from hub.errors import ListDamagedError, ListMissingError
 from hub.files import replace_file
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
+
+    from sqlalchemy.engine import Connection
 
     from hub.evidence import Evidence
     from hub.settings import Settings
@@ -36,48 +39,91 @@ class Published:
     already: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of the list that is or was in force: *status* ``current`` or ``superseded``."""
+
+    version: str
+    status: str
+    published_at: datetime
+    published_by: str
+    log_index: int
+
+
 def publish_list(
     settings: Settings, control: Control, evidence: Evidence, list_: ResponsibilityList, *, by: str
 ) -> Published:
-    """Make *list_* the current version: its file, its log entry, its row, in this order.
+    """Make *list_* the current version, unreviewed: its file, its log entry, its row, in this order.
 
+    What comes of a review uses `store` and `put_in_force`, of which this is the shortest combination.
     The same version again publishes nothing. A crash before the row leaves the old version current; publishing again
     then adds a second, identical entry, which says nothing untrue.
     """
-    plain = to_plain(list_)
-    replace_file(list_path(settings, list_.version), json.dumps(plain, ensure_ascii=False, indent=1).encode())
+    store(settings, list_)
     # The entry is appended inside the write transaction so that two publishers cannot both find the list new.
     with control.writing() as connection:
-        query = sa.select(ListVersion.log_index, ListVersion.status).where(ListVersion.version == list_.version)
-        known = connection.execute(query).one_or_none()
-        if known is not None and known.status == CURRENT:
-            return Published(list_.version, known.log_index, already=True)
-        recorded = evidence.append(
-            "list.published",
-            actor=by,
-            facts={
-                "list_version": list_.version,
-                "city": list_.city,
-                "year": list_.year,
-                "batch": list_.batch,
-                "resources": len(list_.resources),
-                "responsibilities": len(list_.responsibilities),
-            },
-        )
-        row = {
-            "status": CURRENT,
-            "published_at": recorded.entry.at,
-            "published_by": by,
-            "log_index": recorded.index,
-            "plain": plain,
-        }
-        connection.execute(sa.update(ListVersion).values(status=SUPERSEDED))
-        if known is None:
-            connection.execute(sa.insert(ListVersion).values(version=list_.version, **row))
-        else:
-            connection.execute(sa.update(ListVersion).where(ListVersion.version == list_.version).values(**row))
-        raise_generation(connection)
+        predecessor = current_held(connection)
+        if predecessor == list_.version:
+            return Published(list_.version, _log_index(connection, list_.version), already=True)
+        facts = facts_of(list_, predecessor)
+        recorded = evidence.append("list.published", actor=by, facts=facts)
+        put_in_force(connection, list_, at=recorded.entry.at, by=by, log_index=recorded.index)
     return Published(list_.version, recorded.index, already=False)
+
+
+def store(settings: Settings, list_: ResponsibilityList) -> None:
+    """Keep *list_* under its digest, durable on return. A crash leaves at most a version that nothing names."""
+    data = json.dumps(to_plain(list_), ensure_ascii=False, indent=1).encode()
+    replace_file(list_path(settings, list_.version), data)
+
+
+def facts_of(list_: ResponsibilityList, predecessor: str | None) -> dict[str, Any]:
+    """What the entry of a publication says of the list."""
+    return {
+        "list_version": list_.version,
+        "predecessor": predecessor or "",
+        "city": list_.city,
+        "year": list_.year,
+        "batch": list_.batch,
+        "resources": len(list_.resources),
+        "responsibilities": len(list_.responsibilities),
+    }
+
+
+def current_held(connection: Connection) -> str | None:
+    """The version that holds, held until the write transaction of *connection* ends: publishers come one by one."""
+    # On SQLite the transaction itself made others wait; on PostgreSQL this row does. It is there before any list is.
+    connection.execute(sa.select(ControlState.generation).where(ControlState.id == 1).with_for_update())
+    return connection.execute(sa.select(ListVersion.version).where(ListVersion.status == CURRENT)).scalar()
+
+
+def put_in_force(connection: Connection, list_: ResponsibilityList, *, at: datetime, by: str, log_index: int) -> None:
+    """Make *list_* current and the one before it superseded, with the transaction of *connection*.
+
+    Grants keep the version under which they were given; decisions are taken under the version in force.
+    """
+    row = {"status": CURRENT, "published_at": at, "published_by": by, "log_index": log_index, "plain": to_plain(list_)}
+    connection.execute(sa.update(ListVersion).where(ListVersion.status == CURRENT).values(status=SUPERSEDED))
+    known = sa.select(ListVersion.version).where(ListVersion.version == list_.version)
+    if connection.execute(known).one_or_none() is None:
+        connection.execute(sa.insert(ListVersion).values(version=list_.version, **row))
+    else:
+        # An earlier version comes back into force; when it did so first, the log still says.
+        connection.execute(sa.update(ListVersion).where(ListVersion.version == list_.version).values(**row))
+    raise_generation(connection)
+
+
+def _log_index(connection: Connection, version: str) -> int:
+    query = sa.select(ListVersion.log_index).where(ListVersion.version == version)
+    return int(connection.execute(query).scalar_one())
+
+
+def versions(control: Control) -> tuple[Version, ...]:
+    """Every version that is or was in force, the one that came into force last first."""
+    columns = (getattr(ListVersion, name) for name in Version.__slots__)
+    query = sa.select(*columns).order_by(ListVersion.published_at.desc(), ListVersion.log_index.desc())
+    with control.reading() as connection:
+        return tuple(Version(**row_dict(row)) for row in connection.execute(query))
 
 
 def current_version(control: Control) -> str | None:

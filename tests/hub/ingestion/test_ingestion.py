@@ -93,6 +93,7 @@ LIST = ResponsibilityList(
         for c in (DROP, BASE)
     ),
     matters=(Matter("M1", "事项", "Matter", "D1"),),
+    office="D1",
 )
 
 
@@ -129,7 +130,7 @@ systems:
     settings.systems_file.write_text(systems, encoding="utf-8")
     write_csv(tmp_path / "drop" / "people.csv", people(100))
     write_base(tmp_path / "base.sqlite", people(100))
-    publish(settings, LIST, by="test")
+    publish(settings, LIST)
     return settings
 
 
@@ -312,7 +313,7 @@ def test_killed_at_any_moment_and_run_again_it_is_as_if_undisturbed(settings, tm
     undisturbed = Settings.at(tmp_path / "undisturbed")
     undisturbed.home.mkdir()
     undisturbed.systems_file.write_text(settings.systems_file.read_text(encoding="utf-8"), encoding="utf-8")
-    publish(undisturbed, LIST, by="test")
+    publish(undisturbed, LIST)
     run_here(undisturbed, code, "all")
     assert table(settings, code) == table(undisturbed, code)
     kept, other = Warehouse(settings.warehouse), Warehouse(undisturbed.warehouse)
