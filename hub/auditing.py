@@ -24,9 +24,10 @@ from audit.log import Log
 from audit.store import BodyStore
 from catalog.decide import Decision, decide, decision_to_plain, grant_from_plain
 from hub.answers import access_request, answer, lookup_values, needed_fields, select
+from hub.disputes import marks_from_plain, subject_by
 from hub.errors import HubError, ListDamagedError, ListMissingError
 from hub.evidence import log_verifiers, part_salt
-from hub.invocation import BODY_FORMAT
+from hub.invocation import BODY_FORMAT, NO_LINES_IN_DENIALS
 from hub.keyring import Keyring
 from hub.published import list_version
 from hub.requests import Call
@@ -235,7 +236,7 @@ class _Replay:
         salt, body = stored
         if seal_body(body, salt) != entry.body_digest:
             raise self._stop(2, "body_tampered")
-        if body.get("format") != BODY_FORMAT:
+        if body.get("format") not in (NO_LINES_IN_DENIALS, BODY_FORMAT):
             raise self._stop(2, "body_unreadable")
         self._note(2, "body_fits")
         return body, salt
@@ -261,7 +262,7 @@ class _Replay:
         except (HubError, ValueError, KeyError, TypeError) as error:
             raise self._stop(4, "body_unreadable") from error
         outcome, recorded = "allowed" if decision.allowed else "denied", str(entry.facts.get("decision", ""))
-        if decision_to_plain(decision) == body["decision"] and outcome == recorded:
+        if _as_recorded(decision, body["format"]) == body["decision"] and outcome == recorded:
             self._note(4, "decision_equal", decision=outcome)
         else:
             self._note(4, "decision_differs", decision=outcome, recorded=recorded)
@@ -278,13 +279,28 @@ class _Replay:
             rows = self._warehouse.scan(resource.code, snapshot, values, fields)
         except (WarehouseError, OSError) as error:
             raise self._stop(5, "snapshot_missing", snapshot=snapshot, resource=resource.code) from error
+        try:
+            marks = marks_from_plain(body.get("marks", ()))
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._stop(6, "body_unreadable") from error
+        ring = Keyring(self._settings.keys)
         return answer(
             str(body["action"]),
             resource,
             call,
             decision,
-            select(rows, values, fields),
+            select(rows, resource, decision, values),
             list_version=list_.version,
             snapshot=snapshot,
-            mask_key=Keyring(self._settings.keys).secret(MASK_KEY),
+            mask_key=ring.secret(MASK_KEY),
+            marks=marks,
+            subject=subject_by(ring.secret("subject")),
         )
+
+
+def _as_recorded(decision: Decision, body_format: int) -> dict[str, Any]:
+    """*decision* as a body of *body_format* holds it."""
+    plain = decision_to_plain(decision)
+    if body_format == NO_LINES_IN_DENIALS and not decision.allowed:
+        plain["determined_by"] = [label for label in plain["determined_by"] if not label.startswith("line:")]
+    return plain

@@ -3,8 +3,8 @@
 The steps, by number, for `Invocation.call`:
 
     1. authenticate the caller key        5. look the records up
-    2. parse the body                     6. mask, or compare the claims
-    3. decide                             7. make the evidence durable
+    2. parse the body                     6. mask, or compare the claims; say what is disputed
+    3. decide, within the day's quotas    7. make the evidence durable
     4. (denied: evidence, then say so)    8. hand the answer out
 
 HTTP and signatures are the doors' affair; what is decided is `catalog.decide`'s; how it can be replayed,
@@ -27,14 +27,15 @@ from hub.answers import (
     answer,
     grant_of,
     lookup_values,
-    needed_fields,
     select,
 )
+from hub.disputes import marks_to_plain
 from hub.errors import (
     DeniedError,
     HubError,
     IndexUnavailableError,
     KeyRefusedError,
+    QuotaExhaustedError,
     RequestError,
     ResourceUnknownError,
     TooManyRecordsError,
@@ -42,19 +43,25 @@ from hub.errors import (
 )
 from hub.evidence import UNKNOWN_ACTOR, Evidence, Recorded, part_salt
 from hub.requests import Call, parse_call, read_json
+from hub.usage import next_day
 from warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from catalog.decide import AccessRequest
     from catalog.model import InformationResource, ResponsibilityList
+    from hub.disputes import Mark
     from hub.matching import Wire
     from hub.standing import KnownCaller, Standing, View
+    from hub.usage import Usage
     from warehouse.engine import Warehouse
 
-BODY_FORMAT = 1
-# A look-up field that fits more rows than this is not followed when the call names a second, better one.
+# Of format 1 a denial does not name the lines that it went by; otherwise it is read like format 2.
+NO_LINES_IN_DENIALS = 1
+BODY_FORMAT = 2
+# A look-up field that fits more rows than this is not followed: another one or narrower rules must leave fewer.
 MAX_FOLLOWED = 1_000
 
 
@@ -112,6 +119,7 @@ class _Attempt:
     call: Call | None = None
     decision: Decision | None = None
     grants: tuple[Grant, ...] = ()
+    marks: tuple[Mark, ...] = ()
     snapshot: int | None = None
     values: Mapping[str, str] | None = None
 
@@ -127,10 +135,13 @@ class Invocation:
     cannot be kept, an `EvidenceUnavailableError` leaves it and no data.
     """
 
-    def __init__(self, standing: Standing, evidence: Evidence, warehouse: Warehouse, *, mask_key: bytes) -> None:
+    def __init__(
+        self, standing: Standing, evidence: Evidence, warehouse: Warehouse, usage: Usage, *, mask_key: bytes
+    ) -> None:
         self._standing = standing
         self._evidence = evidence
         self._warehouse = warehouse
+        self._usage = usage
         self._mask_key = mask_key
 
     def query(self, key: str | None, code: str, body: bytes) -> Answer:
@@ -154,7 +165,7 @@ class Invocation:
         attempt = _Attempt(action, code, self._evidence.clock(), view)
         try:
             return self._answer(attempt, key, body)
-        except (KeyRefusedError, DeniedError, RequestError, IndexUnavailableError) as error:
+        except (KeyRefusedError, DeniedError, RequestError, QuotaExhaustedError, IndexUnavailableError) as error:
             recorded = self._record(attempt, error=error)
             raise RefusedError(error, self._receipt(recorded, None, None)) from error
 
@@ -167,35 +178,68 @@ class Invocation:
             raise body
         call = attempt.call = parse_call(attempt.action, read_json(body))  # step 2
         request = access_request(attempt.action, attempt.caller.department, attempt.code, call)
-        attempt.grants = view.grants(attempt.caller.department, attempt.code)
-        decision = attempt.decision = decide(request, view.list, attempt.grants, attempt.at)  # step 3
+        rights = view.rights(attempt.caller.department, attempt.code)
+        attempt.grants = rights.grants
+        decision = attempt.decision = rights.decide(request, attempt.at)  # step 3
         resource = attempt.resource
         if resource is None:
             raise ResourceUnknownError(resource=attempt.code)
         if not decision.allowed:
             raise DeniedError(decision)  # step 4
+        decision = attempt.decision = self._within_quota(attempt, request, decision)
         values = attempt.values = lookup_values(resource, call)
-        attempt.snapshot, rows = self._find(attempt.code, values)  # step 5
+        attempt.snapshot, rows = self._find(attempt.code, values, scoped=bool(decision.scopes))  # step 5
+        attempt.marks = view.marks(attempt.code)
         content = answer(  # step 6
             attempt.action,
             resource,
             call,
             decision,
-            select(rows, values, needed_fields(resource, decision, values)),
+            select(rows, resource, decision, values),
             list_version=view.list.version,
             snapshot=attempt.snapshot,
             mask_key=self._mask_key,
+            marks=attempt.marks,
+            subject=self._evidence.subject,
         )
+        if "disputed" not in content:
+            attempt.marks = ()  # Evidence keeps the marks that were told, for the replay; others are nobody's concern.
         # A crash after step 7 leaves evidence of an answer that nobody got, which errs on the right side.
         recorded = self._record(attempt, content=content)  # step 7
         return Answer(content, self._receipt(recorded, call, content))  # step 8
 
-    def _find(self, code: str, values: Mapping[str, str]) -> tuple[int, list[dict[str, Wire]]]:
+    def _within_quota(self, attempt: _Attempt, request: AccessRequest, decision: Decision) -> Decision:
+        """*decision*, or the one that the grants come to whose calls of today are not used up.
+
+        Raises:
+            QuotaExhaustedError: without the others nothing is left.
+        """
+        used = {label.removeprefix("grant:") for label in decision.determined_by}
+        spent = [
+            grant
+            for grant in attempt.grants
+            if grant.quota_per_day
+            and grant.id in used
+            and self._usage.today(grant.id, attempt.at) >= grant.quota_per_day
+        ]
+        if not spent:
+            return decision
+        others = tuple(grant for grant in attempt.grants if grant not in spent)
+        rest = decide(request, attempt.view.list, others, attempt.at)
+        if not rest.allowed:
+            raise QuotaExhaustedError(
+                grant=spent[0].id, limit=spent[0].quota_per_day, resets=next_day(attempt.at).isoformat()
+            )
+        attempt.grants = others
+        return rest
+
+    def _find(self, code: str, values: Mapping[str, str], *, scoped: bool) -> tuple[int, list[dict[str, Wire]]]:
         """The snapshot that answered, and rows of it among which are all that fit *values*.
 
-        The first look-up field that is selective enough is followed; the others are compared afterwards.
+        The first look-up field that is selective enough is followed; the others are compared afterwards, and so are
+        the rules of scopes, which may leave few of many rows.
         """
-        limit = MAX_RECORDS if len(values) == 1 else MAX_FOLLOWED
+        limit = MAX_RECORDS if len(values) == 1 and not scoped else MAX_FOLLOWED
         try:
             lookup = self._warehouse.lookup(code)
             for name, value in values.items():
@@ -225,7 +269,7 @@ class Invocation:
             actor=attempt.caller.department if attempt.caller else UNKNOWN_ACTOR,
             subject=self._evidence.subject(keys) if keys else "",
             resource=attempt.code if attempt.resource else "",
-            purpose=matter if any(m.code == matter for m in list_.matters) else "",
+            purpose=matter if matter in list_.matters_by_code else "",
             facts=facts,
             body=_body(attempt, error),
             salt=salt,
@@ -302,4 +346,6 @@ def _body(attempt: _Attempt, error: HubError | None) -> dict[str, Any]:
         # The grants are frozen as they were: a revocation later must not change what is decided again.
         body["grants"] = [grant_to_plain(grant) for grant in attempt.grants]
         body["decision"] = decision_to_plain(attempt.decision)
+    if attempt.marks:
+        body["marks"] = marks_to_plain(attempt.marks)
     return body

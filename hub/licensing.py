@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Self
 import sqlalchemy as sa
 
 from hub.authority import BASE_URI, KeyStore
+from hub.callers import issue_key
 from hub.control import Control, LicenceRow, StatusListRow, row_dict
 from hub.errors import (
     HolderNotFoundError,
@@ -36,11 +37,11 @@ from hub.errors import (
 )
 from hub.evidence import Evidence
 from hub.files import replace_file
-from hub.grants import issue_key
 from hub.invocation import Invocation, RefusedError
 from hub.keyring import Keyring
 from hub.settings import Settings
 from hub.standing import Standing
+from hub.usage import Usage
 from licence import lifecycle
 from licence.bundle import SUFFIX, LicenceBundle
 from licence.credential import digest_of
@@ -116,7 +117,9 @@ class Licensing:
             keys=KeyStore(settings),
             kinds={kind.code: kind for kind in load_kinds(settings.kinds)},
             standing=standing,
-            invocation=Invocation(standing, evidence, warehouse, mask_key=ring.secret("mask")),
+            invocation=Invocation(
+                standing, evidence, warehouse, Usage(control, evidence.log), mask_key=ring.secret("mask")
+            ),
         )
         office.prepare(standing.now().list)
         office.refresh()
@@ -196,7 +199,19 @@ class Licensing:
 
     def _facts(self, kind: LicenceKind, keys: Mapping[str, str]) -> Mapping[str, Any]:
         view = self.standing.now()
-        grants = [g for g in view.grants(kind.issuer, kind.resource) if g.revoked_at is None and "query" in g.actions]
+        now = self.evidence.clock()
+        face = set(kind.source_fields)
+        # In force, unlimited in rows, and with every field of the face: the first of these, by its identifier.
+        grants = [
+            g
+            for g in view.grants(kind.issuer, kind.resource)
+            if g.revoked_at is None
+            and g.suspended_at is None
+            and g.starts <= now < g.expires
+            and not g.rows
+            and "query" in g.actions
+            and face <= set(g.fields)
+        ]
         if not grants:
             raise NoIssuingGrantError(department=kind.issuer, resource=kind.resource)
         # The fields of the list alone are asked for: the least the face needs.

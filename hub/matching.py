@@ -36,7 +36,7 @@ def lookup_value(field: Field, text: str) -> str:
     if field.type.kind in (FieldKind.DATE, FieldKind.DATETIME):
         return _date(_half(trimmed).strip())
     if field.type.kind is FieldKind.BOOLEAN:
-        return _boolean(_half(trimmed))
+        return _boolean(_half(trimmed).strip())
     return _half(trimmed).strip()
 
 
@@ -86,4 +86,5 @@ def _date(text: str) -> str:
 
 def _boolean(text: str) -> str:
     word = "".join(text.split()).casefold()
-    return "true" if word in _TRUE else "false" if word in _FALSE else word
+    # What is no such word stays as it is: joined anew, its combining marks would make it another text.
+    return "true" if word in _TRUE else "false" if word in _FALSE else text

@@ -15,8 +15,10 @@ from hub.evidence import Evidence, Publisher, utc_now
 from hub.files import create_once
 from hub.invocation import Invocation
 from hub.keyring import Keyring
+from hub.office import Office
 from hub.signatures import AnswerSigner
 from hub.standing import Standing
+from hub.usage import Usage, count
 from warehouse.engine import Warehouse
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class Service:
     invocation: Invocation
     signer: AnswerSigner
     publisher: Publisher
+    office: Office
 
     @classmethod
     def open(cls, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Service:
@@ -53,10 +56,14 @@ class Service:
         standing = Standing(settings, control)
         warehouse = Warehouse(settings.warehouse, catalog_uri=settings.catalog_url)
         signer = answer_signer(settings, ring)
-        invocation = Invocation(standing, evidence, warehouse, mask_key=ring.secret(MASK_KEY))
+        usage = Usage(control, evidence.log)
+        invocation = Invocation(standing, evidence, warehouse, usage, mask_key=ring.secret(MASK_KEY))
+        # What was counted once need not be read again when the first quota of the day is asked for.
+        count(control, evidence.log)
         publisher = Publisher(evidence)
         publisher.start()
-        return cls(settings, control, evidence, standing, invocation, signer, publisher)
+        office = Office.over(settings, control, evidence)
+        return cls(settings, control, evidence, standing, invocation, signer, publisher, office)
 
     def close(self) -> None:
         """Publish what was appended and let go of files and connections."""

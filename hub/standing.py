@@ -1,7 +1,7 @@
-"""What holds at this moment: the current list, who a caller key belongs to, which grants a department has.
+"""What holds at this moment: the current list, who a caller key belongs to, what a department may do with a resource.
 
 Remembers what it read until the control database's generation rises, and asks for the generation on every call:
-a revocation bites on the next call, in every process.
+a revocation or suspension bites on the next call, in every process. What a grant allows is `catalog.decide`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from catalog.decide import Grant, grant_from_plain
+from catalog.decide import Grant, Policy, Rights, grant_from_plain
 from hub.control import Caller, Control, GrantRow, row_dict
+from hub.disputes import Mark, marks
 from hub.published import current_list, current_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from sqlalchemy.engine import Connection
 
+    from catalog.decide import AccessRequest, Decision
     from catalog.model import ResponsibilityList
     from hub.settings import Settings
 
@@ -40,6 +43,11 @@ _GRANT_COLUMNS = (
     "list_version",
     "ground",
     "revoked_at",
+    "rows",
+    "quota_per_day",
+    "suspended_at",
+    "application",
+    "predecessor",
 )
 
 
@@ -49,6 +57,8 @@ class KnownCaller:
 
     id: str
     department: str
+    name: str = ""
+    roles: tuple[str, ...] = ("call",)
 
 
 @dataclass(slots=True)
@@ -56,9 +66,9 @@ class _Remembered:
     """What was read at one *generation*; replaced whole, so that threads never see two generations mixed."""
 
     generation: int
-    list_: ResponsibilityList
+    policy: Policy
     callers: dict[str, KnownCaller | None] = field(default_factory=dict)
-    grants: dict[tuple[str, str], tuple[Grant, ...]] = field(default_factory=dict)
+    marks: dict[str, tuple[Mark, ...]] = field(default_factory=dict)
 
 
 MAX_REMEMBERED_STRANGERS = 1_000  # wrong keys are remembered too, but may not fill the memory
@@ -87,8 +97,9 @@ class Standing:
                 remembered = self._remembered
                 if remembered is None or remembered.generation < generation:
                     # What is read after the generation is at least as new; at worst it is read once more.
-                    old = remembered.list_ if remembered else None
-                    remembered = _Remembered(generation, self._list(old))
+                    old = remembered.policy if remembered else None
+                    list_ = self._list(old.list if old else None)
+                    remembered = _Remembered(generation, Policy.over(list_, self._grants, like=old))
                     self._remembered = remembered
         return View(self._control, remembered)
 
@@ -97,6 +108,10 @@ class Standing:
             return old
         return current_list(self._settings, self._control)
 
+    def _grants(self, consumer: str, resource: str) -> tuple[Grant, ...]:
+        with self._control.reading() as connection:
+            return read_grants(connection, consumer=consumer, resource=resource)
+
 
 class View:
     """The state at one generation."""
@@ -104,7 +119,7 @@ class View:
     def __init__(self, control: Control, remembered: _Remembered) -> None:
         self._control = control
         self._remembered = remembered
-        self.list = remembered.list_
+        self.list = remembered.policy.list
 
     def caller(self, key: str | None) -> KnownCaller | None:
         """Whose *key* this is; None for no key, an unknown one and a revoked one.
@@ -117,25 +132,42 @@ class View:
         hashed = hash_key(key)
         callers = self._remembered.callers
         if hashed not in callers:
-            query = sa.select(Caller.id, Caller.department).where(
+            query = sa.select(Caller.id, Caller.department, Caller.name, Caller.roles).where(
                 Caller.key_hash == hashed, Caller.revoked_at.is_(None)
             )
             with self._control.reading() as connection:
                 row = connection.execute(query).one_or_none()
             if len(callers) > MAX_REMEMBERED_STRANGERS:
                 callers.clear()
-            callers[hashed] = None if row is None else KnownCaller(row.id, row.department)
+            known = None if row is None else KnownCaller(row.id, row.department, row.name, tuple(row.roles))
+            callers[hashed] = known
         return callers[hashed]
 
-    def grants(self, consumer: str, resource: str) -> tuple[Grant, ...]:
-        """Every grant of the department *consumer* for *resource*, revoked and expired ones too, by identifier."""
-        known = self._remembered.grants
-        if (consumer, resource) not in known:
-            if len(known) > MAX_REMEMBERED_STRANGERS:
-                known.clear()
+    def rights(self, consumer: str, resource: str) -> Rights:
+        """What the department *consumer* may do with *resource*: every grant, and decisions over just these.
+
+        Who keeps a decision as evidence takes both from one object, so that they can never be of two states.
+
+        Raises:
+            ControlUnavailableError: the control database does not answer.
+        """
+        return self._remembered.policy.rights(consumer, resource)
+
+    def marks(self, resource: str) -> tuple[Mark, ...]:
+        """The disputes that are open on *resource*, a code of the list; nearly always none."""
+        known = self._remembered.marks
+        if resource not in known:
             with self._control.reading() as connection:
-                known[consumer, resource] = read_grants(connection, consumer=consumer, resource=resource)
-        return known[consumer, resource]
+                known[resource] = marks(connection, resource)
+        return known[resource]
+
+    def grants(self, consumer: str, resource: str) -> tuple[Grant, ...]:
+        """Every grant of *consumer* for *resource*, revoked, suspended and expired ones too, by identifier."""
+        return self.rights(consumer, resource).grants
+
+    def decide(self, request: AccessRequest, on: datetime) -> Decision:
+        """Decide *request* at time *on* under what holds. Raises: as `rights`."""
+        return self._remembered.policy.decide(request, on)
 
 
 def hash_key(key: str) -> str:

@@ -6,7 +6,6 @@ import pytest
 
 from audit.errors import LogMissingError
 from hub.auditing import FINDINGS, replay, verify_log
-from hub.grants import revoke_grant
 from hub.invocation import RefusedError
 from hub.published import list_path, publish_list
 from hub.settings import Settings
@@ -81,7 +80,7 @@ def test_what_changed_since_does_not_matter(tmp_path):
     service = Service.open(settings, clock=world.clock)
     try:
         entry = query(service, world)
-        revoke_grant(service.control, service.evidence, "G1", by="office")
+        worlds.end(settings, service.control, service.evidence, "G1")
         newer = make_list(batch=2, resources=(resource(abstract="x"),), responsibilities=())
         publish_list(settings, service.control, service.evidence, newer, by="office")
         changed = [(IDS[0], "张三丰", "1990-01-01", None, None, None, "H9"), *PEOPLE[1:]]

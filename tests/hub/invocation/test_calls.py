@@ -176,12 +176,9 @@ def test_messages_do_not_repeat_the_body(service, world):
 
 def test_without_an_index_nothing_is_answered_and_that_is_recorded(service, world):
     from hub.control import Control  # noqa: F401 - the grant for the resource without a table
-    from hub.grants import give_grant
-    from tests.hub.world import make_grant
+    from tests.hub.world import give, make_grant
 
-    give_grant(
-        service.control, service.evidence, world.list, make_grant(world.list, id="G2", resource=EMPTY_CODE), by="office"
-    )
+    give(world.settings, service.control, service.evidence, make_grant(world.list, id="G2", resource=EMPTY_CODE))
     with pytest.raises(RefusedError) as caught:
         query(service, world, code=EMPTY_CODE)
     assert caught.value.cause.code == "index_unavailable"

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from audit.entry import Entry
-from hub.control import Caller, Control
-from hub.errors import CallerUnknownError, EvidenceUnavailableError, GrantInvalidError, GrantUnknownError
-from hub.grants import give_grant, issue_key, revoke_grant, revoke_key
+from catalog.decide import AccessRequest
+from catalog.rows import parse_rule
+from hub.callers import issue_key, revoke_key
+from hub.control import Caller, Control, GrantRow, raise_generation
+from hub.errors import CallerUnknownError, EvidenceUnavailableError, GrantUnknownError
 from hub.invocation import RefusedError
 from hub.published import current_list, list_version, publish_list
-from tests.hub.world import CODE, NOW, body, make_grant, make_list, resource
+from tests.hub.world import CODE, NOW, body, end, make_list, resource
 
 
 def query(service, world, key=None):
@@ -26,13 +29,66 @@ def reasons(caught):
 def test_a_revocation_bites_on_the_next_call_also_from_another_process(service, world):
     assert query(service, world).content["records"]
     other = Control.open(world.settings)  # as another process would
-    index = revoke_grant(other, service.evidence, "G1", by="office")
+    index = end(world.settings, other, service.evidence, "G1")
     with pytest.raises(RefusedError) as caught:
         query(service, world)
     assert reasons(caught) == ["grant_revoked"]
     assert Entry.decode(service.evidence.log.entry(index)).facts == {"grant": "G1", "consumer": "RS"}
-    assert revoke_grant(other, service.evidence, "G1", by="office") == index
+    assert end(world.settings, other, service.evidence, "G1") == index
     other.close()
+
+
+def test_a_suspension_bites_on_the_next_call_also_from_another_process_until_resumed(service, world):
+    assert query(service, world).content["records"]
+    other = Control.open(world.settings)  # as another process would
+    try:
+        rest(other, NOW)
+        with pytest.raises(RefusedError) as caught:
+            query(service, world)
+        assert reasons(caught) == ["grant_suspended"]
+        rest(other, None)
+        assert query(service, world).content["records"]
+    finally:
+        other.close()
+
+
+def rest(control, at):
+    """What suspending and resuming leave in the row, whoever does it."""
+    with control.writing() as connection:
+        connection.execute(sa.update(GrantRow).where(GrantRow.id == "G1").values(suspended_at=at))
+        raise_generation(connection)
+
+
+def test_a_grant_is_read_with_all_its_terms(service, world):
+    added = {"rows": ["household in H1"], "quota_per_day": 7, "application": "A1", "predecessor": "G0"}
+    with service.control.writing() as connection:
+        connection.execute(sa.update(GrantRow).where(GrantRow.id == "G1").values(**added, suspended_at=NOW))
+        raise_generation(connection)
+    (grant,) = service.standing.now().grants("RS", CODE)
+    expected = replace(
+        world.grant,
+        rows=(parse_rule("household in H1"),),
+        quota_per_day=7,
+        application="A1",
+        predecessor="G0",
+        suspended_at=NOW,
+    )
+    assert grant == expected
+
+
+def test_what_a_view_decides_is_what_its_rights_decide(service, world):
+    view = service.standing.now()
+    request = AccessRequest("RS", CODE, "query", (), ("citizen_id",), "SX001")
+    rights = view.rights("RS", CODE)
+    assert view.decide(request, NOW) == rights.decide(request, NOW)
+    assert view.decide(request, NOW).allowed
+    assert rights.grants == (world.grant,)
+    # Of one generation it is worked out once; of the next, anew.
+    assert service.standing.now().rights("RS", CODE) is rights
+    rest(service.control, NOW)
+    assert not service.standing.now().decide(request, NOW).allowed
+    # Who holds the old view answers by the old state throughout.
+    assert view.decide(request, NOW).allowed
 
 
 def test_an_expired_grant_is_refused(service, world):
@@ -75,41 +131,9 @@ def test_another_departments_key_does_not_open_the_grant(service, world):
     assert "no_grant" in reasons(caught)
 
 
-def test_giving_the_same_grant_again_gives_nothing_anew(service, world):
-    size = service.evidence.log.size
-    again = give_grant(service.control, service.evidence, world.list, world.grant, by="office")
-    assert again.already
-    assert service.evidence.log.size == size
-    revoke_grant(service.control, service.evidence, "G1", by="office")
-    with pytest.raises(GrantInvalidError, match="revoked"):
-        give_grant(service.control, service.evidence, world.list, world.grant, by="office")
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"id": "G1", "ground": "another"},
-        {"id": "G2", "consumer": "XX"},
-        {"id": "G2", "resource": "nothing"},
-        {"id": "G2", "fields": ("nothing",)},
-        {"id": "G2", "fields": ()},
-        {"id": "G2", "purposes": ("nothing",)},
-        {"id": "G2", "expires": NOW - timedelta(days=2)},
-        {"id": "G2", "list_version": "sha256:0"},
-        {"id": "G2", "revoked_at": NOW},
-    ],
-)
-def test_a_grant_against_the_list_is_refused_without_an_entry(service, world, changes):
-    size = service.evidence.log.size
-    with pytest.raises(GrantInvalidError) as caught:
-        give_grant(service.control, service.evidence, world.list, make_grant(world.list, **changes), by="office")
-    assert caught.value.text("zh") != caught.value.text("en")
-    assert service.evidence.log.size == size
-
-
-def test_what_is_not_there_cannot_be_revoked(service):
+def test_what_is_not_there_cannot_be_revoked(service, world):
     with pytest.raises(GrantUnknownError):
-        revoke_grant(service.control, service.evidence, "G404", by="office")
+        end(world.settings, service.control, service.evidence, "G404")
     with pytest.raises(CallerUnknownError):
         revoke_key(service.control, service.evidence, "C404", by="office")
 
@@ -120,12 +144,12 @@ def test_a_revocation_holds_even_when_the_log_cannot_be_written(service, world, 
 
     monkeypatch.setattr(service.evidence.log, "append", full)
     with pytest.raises(EvidenceUnavailableError):
-        revoke_grant(service.control, service.evidence, "G1", by="office")
+        end(world.settings, service.control, service.evidence, "G1")
     monkeypatch.undo()
     with pytest.raises(RefusedError) as caught:
         query(service, world)
     assert reasons(caught) == ["grant_revoked"]
-    index = revoke_grant(service.control, service.evidence, "G1", by="office")
+    index = end(world.settings, service.control, service.evidence, "G1")
     assert Entry.decode(service.evidence.log.entry(index)).kind == "grant.revoked"
 
 
