@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.locked
 # Set to 1 to let the demo end by itself instead of serving until Ctrl-C.
 ONCE ?=
+# Compiled modules are kept: without them every process of the scheduler and every command compiles for seconds anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test check format lint types floors lock clean bench
 

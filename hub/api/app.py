@@ -15,8 +15,20 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from audit.errors import EntryMissingError
+from catalog.steps import CaseError
 from hub.answers import QUERY, VERIFY
-from hub.api import problems, public, schemas
+from hub.api import (
+    applications,
+    corrections,
+    demands,
+    grants,
+    inbox,
+    lists,
+    problems,
+    public,
+    schemas,
+    search,
+)
 from hub.api.replies import bearer, read_body, refuse, reply
 from hub.errors import HubError, InvalidRequestError, NotFoundError, ResourceUnknownError
 from hub.invocation import RefusedError
@@ -30,6 +42,9 @@ if TYPE_CHECKING:
 # A full tile never changes (C2SP tlog-tiles); a partial one, and the checkpoint, are asked for anew.
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
+
+# The office's doors, each in a module of its own.
+FEATURES = (lists, search, applications, grants, corrections, demands, inbox)
 
 _SCHEMAS = "#/components/schemas/"
 _PROBLEM = {"content": {problems.MEDIA_TYPE: {"schema": {"$ref": f"{_SCHEMAS}ProblemShape"}}}}
@@ -80,6 +95,8 @@ def create_app(settings: Settings, *, open_service: Callable[[Settings], Service
     _add_catalogue(app)
     _add_invocation(app)
     _add_log(app)
+    for feature in FEATURES:
+        feature.add_to(app)
     _complete_openapi(app)
     return app
 
@@ -92,7 +109,7 @@ def _service(request: Request) -> Service:
 def _add_errors(app: FastAPI) -> None:
     async def on_hub_error(request: Request, error: Exception) -> Response:
         service = _service(request)
-        known = error if isinstance(error, HubError | RefusedError) else HubError()
+        known = error if isinstance(error, HubError | CaseError | RefusedError) else HubError()
         return refuse(request, service.signer, service.evidence.clock(), known)
 
     async def on_validation(request: Request, error: Exception) -> Response:
@@ -114,6 +131,7 @@ def _add_errors(app: FastAPI) -> None:
         )
 
     app.add_exception_handler(HubError, on_hub_error)
+    app.add_exception_handler(CaseError, on_hub_error)
     app.add_exception_handler(RefusedError, on_hub_error)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
+from catalog import steps
+from catalog.reasons import remedy
 from hub import errors
 
 if TYPE_CHECKING:
@@ -19,7 +23,8 @@ if TYPE_CHECKING:
 MEDIA_TYPE = "application/problem+json"
 
 # The first class that fits counts, so that special ones stand before their bases.
-STATUS: tuple[tuple[type[errors.HubError], int], ...] = (
+Known = errors.HubError | steps.CaseError
+STATUS: tuple[tuple[type[Known], int], ...] = (
     (errors.KeyRefusedError, 401),
     (errors.DeniedError, 403),
     (errors.NotFoundError, 404),
@@ -30,7 +35,20 @@ STATUS: tuple[tuple[type[errors.HubError], int], ...] = (
     (errors.RequestError, 422),
     (errors.TryAgainError, 503),
     (errors.SetupError, 503),
+    (errors.RoleMissingError, 403),
+    (errors.CaseUnknownError, 404),
+    (errors.CaseConflictError, 409),
+    (errors.ListSupersededError, 409),
+    (errors.WorkError, 422),
+    (errors.GrantUnknownError, 404),
+    (errors.CallerUnknownError, 404),
+    (errors.GrantError, 422),
+    (errors.QuotaExhaustedError, 429),
     (errors.HubError, 500),
+    (steps.StepNotAllowedError, 409),
+    (steps.NotYoursError, 403),
+    (steps.SameHandsError, 403),
+    (steps.CaseError, 422),
 )
 
 TITLES: dict[int, tuple[str, str]] = {
@@ -39,13 +57,18 @@ TITLES: dict[int, tuple[str, str]] = {
     403: ("The call was denied", "调用被拒绝"),
     404: ("Not found", "未找到"),
     405: ("This address does not take this method", "此地址不支持该方法"),
+    409: ("The case has moved on", "事项状态已变动"),
     413: ("The request is too large", "请求过大"),
     415: ("The body is not declared as JSON", "请求体类型不支持"),
     422: ("The request must be mended", "请求内容有误"),
+    429: ("Today's calls are used up", "今日额度已用完"),
     500: ("The hub failed", "平台内部错误"),
     503: ("The hub cannot answer now", "平台暂时无法应答"),
 }
 
+# Features have errors of their own beside those of `hub.errors`; what only a client raises is no problem of the API.
+_OWN = ("hub.", "catalog.steps")
+_CLIENTS = frozenset({"hub.client", "hub.demo.errors"})
 _INTERNAL = {
     "en": "The hub failed; nothing was answered. Try again, and report it if it happens again.",
     "zh": "平台内部错误，未作应答。请重试；如再次发生，请报告。",
@@ -68,17 +91,21 @@ def language(accept: str | None) -> str:
     return best
 
 
-def status_of(error: errors.HubError) -> int:
+def status_of(error: Known) -> int:
     """The HTTP status that says *error*."""
     return next(status for kind, status in STATUS if isinstance(error, kind))
 
 
-def problem(error: errors.HubError, lang: str, *, refused: RefusedError | None = None) -> dict[str, Any]:
+def problem(error: Known, lang: str, *, refused: RefusedError | None = None) -> dict[str, Any]:
     """The problem details of *error*; a denial carries its reasons, a recorded refusal its receipt."""
     status = status_of(error)
     plain = _plain(status, error.code, error.text(lang), lang)
     if isinstance(error, errors.DeniedError):
-        plain["reasons"] = [{"code": reason.code, "text": reason.text(lang)} for reason in error.reasons]
+        plain["reasons"] = [
+            {"code": reason.code, "text": reason.text(lang), "remedy": remedy(reason.code)} for reason in error.reasons
+        ]
+    if isinstance(error, steps.CaseInvalidError):
+        plain["problems"] = [{"where": p.where, "code": p.code, "text": p.text(lang)} for p in error.problems]
     if refused is not None:
         plain["receipt"] = refused.receipt.plain()
     return plain
@@ -92,10 +119,16 @@ def plain_problem(status: int, lang: str) -> dict[str, Any]:
     return _plain(status, code, detail, lang)
 
 
-def headers_of(error: errors.HubError) -> dict[str, str]:
+def headers_of(error: Known) -> dict[str, str]:
     """The fields that go with *error*: how to authenticate, when to try again."""
     if isinstance(error, errors.KeyRefusedError):
         return {"www-authenticate": 'Bearer realm="zhengtong", error="invalid_token"'}
+    if isinstance(error, errors.QuotaExhaustedError):
+        return {
+            "retry-after": format_datetime(
+                datetime.fromisoformat(str(error.params["resets"])).astimezone(UTC), usegmt=True
+            )
+        }
     if isinstance(error, errors.TryAgainError):
         return {"retry-after": str(error.retry_after_s)}
     return {"retry-after": "60"} if isinstance(error, errors.SetupError) else {}
@@ -121,12 +154,12 @@ def _plain(status: int, code: str, detail: str, lang: str) -> dict[str, Any]:
 def known_problems() -> dict[str, dict[str, Any]]:
     """Every problem this API may answer with, by code, in both languages, templates unfilled."""
     found: dict[str, dict[str, Any]] = {}
-    pending: list[type[errors.HubError]] = [errors.HubError]
+    pending: list[type[Known]] = [errors.HubError, steps.CaseError]
     while pending:
         kind = pending.pop()
         pending.extend(kind.__subclasses__())
-        if kind.__module__ != errors.__name__:
+        if not kind.__module__.startswith(_OWN) or kind.__module__ in _CLIENTS:
             continue
         status = next(number for base, number in STATUS if issubclass(kind, base))
-        found[kind.code] = {"code": kind.code, "status": status, "en": kind.en, "zh": kind.zh}
+        found.setdefault(kind.code, {"code": kind.code, "status": status, "en": kind.en, "zh": kind.zh})
     return found

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Response as HttpResponse
 
 from hub.api import problems
-from hub.errors import DigestMismatchError, HubError, MediaTypeError, RequestError, RequestTooLargeError
+from hub.errors import DigestMismatchError, MediaTypeError, RequestError, RequestTooLargeError
 from hub.invocation import RefusedError
 from hub.requests import MAX_BODY_BYTES
 from hub.signatures import (
@@ -81,7 +81,9 @@ def reply(
     return HttpResponse(content=body, status_code=status, headers=fields)
 
 
-def refuse(request: HttpRequest, signer: AnswerSigner, now: datetime, error: HubError | RefusedError) -> HttpResponse:
+def refuse(
+    request: HttpRequest, signer: AnswerSigner, now: datetime, error: problems.Known | RefusedError
+) -> HttpResponse:
     """A signed problem for *error*."""
     refused = error if isinstance(error, RefusedError) else None
     cause = error.cause if isinstance(error, RefusedError) else error

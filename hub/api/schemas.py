@@ -55,11 +55,32 @@ class ReceiptShape(_Shape):
     answer_salt: str = ""
 
 
+class ScopeShape(_Shape):
+    """What one grant opens: the rows that its rules admit, and the fields of those."""
+
+    grant: str
+    rows: list[str]
+    fields: list[str]
+
+
+class DisputedShape(_Shape):
+    """Something of the answer that a department says is wrong, and that is not settled."""
+
+    position: int | None = Field(None, description="which record, from 0; absent in a verification")
+    record: bool | None = Field(None, description="the whole record")
+    missing: bool | None = Field(None, description="that there is no such record")
+    fields: list[str] | None = Field(None, description="these fields of it")
+    since: str
+    case: str
+
+
 class _AnswerShape(_Shape):
     resource: str
     list_version: str
     snapshot: str = Field(description="the table snapshot that was answered from")
     grant: str
+    scopes: list[ScopeShape] | None = Field(None, description="only where a grant opens some rows and not others")
+    disputed: list[DisputedShape] | None = Field(None, description="only where something of the answer is disputed")
     receipt: ReceiptShape
 
 
@@ -81,6 +102,9 @@ class ReasonShape(_Shape):
 
     code: str
     text: str
+    remedy: str = Field(
+        description="what would have to change: apply, renew, ask_provider, ask_office, mend_request, wait or none"
+    )
 
 
 class ProblemShape(BaseModel):

@@ -10,7 +10,22 @@ from typer._click import exceptions as usage_errors
 
 from audit.errors import AuditError
 from catalog.errors import CatalogError
-from hub.cli import audit, calls, demo, ingest, licences, lists, serve
+from hub.cli import (
+    audit,
+    calls,
+    corrections,
+    demands,
+    demo,
+    grants,
+    ingest,
+    licences,
+    lists,
+    reminders,
+    requests,
+    resources,
+    search,
+    serve,
+)
 from hub.cli.language import LANGUAGES, say, speak_to_commands
 from hub.cli.output import INTERRUPTED, OK, USAGE, err, fail, usage, wants_json
 from hub.errors import HubError, UnforeseenError
@@ -48,13 +63,24 @@ def root(
     del trace
 
 
-demo.add_to(app)
-lists.add_to(app)
-ingest.add_to(app)
-serve.add_to(app)
-calls.add_to(app)
-audit.add_to(app)
-licences.add_to(app)
+# In the order in which the work comes up: the list, finding, asking, settling; then loading, calling, proving.
+for commands in (
+    demo,
+    lists,
+    search,
+    resources,
+    requests,
+    grants,
+    corrections,
+    demands,
+    reminders,
+    ingest,
+    serve,
+    calls,
+    audit,
+    licences,
+):
+    commands.add_to(app)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return for each way a command ends

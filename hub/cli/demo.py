@@ -6,28 +6,30 @@ import dataclasses
 import signal
 import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hub.cli.common import day
+from hub.cli.demo_city import demo_city
 from hub.cli.ingest import print_reports, resource_names
 from hub.cli.language import LANG, say
-from hub.cli.output import DATA_INVALID, LOG_INVALID, OK, err, note, out, table
-from hub.cli.progress import watch
+from hub.cli.output import DATA_INVALID, LOG_INVALID, OK, note, out, table
+from hub.cli.progress import chapter, watch
 from hub.cli.serve import check_port
 from hub.settings import DEFAULT_API_PORT, LOOPBACK, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from catalog.decide import Grant
     from catalog.model import Department
     from hub.demo.story import Story, Verdicts
     from hub.loads import LoadReport
     from hub.scheduler import EmbeddedAirflow
 
 VALID, FORGED, REVOKED = 0, 10, 12
+CITY = "city"
+MIN_SCALE, MAX_SCALE = 0.001, 100
 
 
 def demo(
@@ -36,15 +38,24 @@ def demo(
         bool, typer.Option("--once", help=say("完成后退出，不继续服务", "exit when done instead of serving"))
     ] = False,
     scale: Annotated[
-        float,
+        str,
         typer.Option(
-            "--scale", min=0.001, max=100, help=say("人口规模：1 约 2 万人", "size: 1 is about 20,000 persons")
+            "--scale",
+            metavar=say("倍数|city", "NUMBER|city"),
+            help=say(
+                "人口规模：1 约 2 万人；city 为参照城市规模的目录（53 个部门、1,227 个资源，不含数据）",
+                "size: 1 is about 20,000 persons; city: the catalogue of the reference city, "
+                "53 departments and 1,227 resources, without data",
+            ),
         ),
-    ] = 1.0,
+    ] = "1",
     seed: Annotated[int, typer.Option("--seed", help=say("随机种子", "random seed"))] = 3412,
     port: Annotated[int | None, typer.Option("--port", help=say("数据调用服务端口", "port of the API"))] = None,
 ) -> int:
     """Run the story; run again, it resumes: what is there is found, and loads that change nothing say so."""
+    if scale == CITY:
+        return demo_city(seed)
+    size = _number(scale)
     from hub.demo.story import DAGS, Story
     from hub.scheduler import EmbeddedAirflow
 
@@ -53,7 +64,7 @@ def demo(
         settings = dataclasses.replace(settings, api_port=port)
     # Before anything else: half a demonstration that ends at a taken port would be worse than none.
     check_port(settings.api_port)
-    story = Story(settings, seed=seed, scale=scale)
+    story = Story(settings, seed=seed, scale=size)
     airflow = EmbeddedAirflow(settings, DAGS)
     begun = time.monotonic()
     try:
@@ -75,6 +86,19 @@ def demo(
     return code
 
 
+def _number(scale: str) -> float:
+    try:
+        size = float(scale)
+    except ValueError:
+        size = 0.0
+    if not MIN_SCALE <= size <= MAX_SCALE:
+        raise typer.BadParameter(
+            say(f"应为 {MIN_SCALE} 至 {MAX_SCALE} 的数，或 city", f"a number from {MIN_SCALE} to {MAX_SCALE}, or city"),
+            param_hint="--scale",
+        )
+    return size
+
+
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
@@ -82,15 +106,15 @@ def _interrupt(*_: object) -> None:
 def _tell(story: Story, airflow: EmbeddedAirflow) -> int:
     """The chapters, in order; the exit code says whether each ended as it must."""
     airflow.begin()
-    with _chapter(
+    with chapter(
         say("生成部门业务系统（或沿用已有的）", "Making the departments' systems, or finding them as they were")
     ):
         manifest = story.build_city()
         story.open_systems()
-    with _chapter(say("发布数据共享责任清单", "Publishing the sharing-responsibility list")):
+    with chapter(say("发布数据共享责任清单", "Publishing the sharing-responsibility list")):
         published = story.publish()
     _say_list(story, already=published.already)
-    with _chapter(say("启动 Airflow", "Starting Airflow")):
+    with chapter(say("启动 Airflow", "Starting Airflow")):
         airflow.start()
         airflow.prepare(story.dag_ids)
     ok = _ingest(
@@ -100,11 +124,13 @@ def _tell(story: Story, airflow: EmbeddedAirflow) -> int:
         changes = story.next_day()
         title = say("第二天：来源有迟到的更正、删除和新批次", "Day two: a late correction, a delete, new batches")
         ok = _ingest(story, airflow, sorted(changes.resources), title) and ok
-    with _chapter(say("授权并启动数据调用服务", "Giving grants and serving the data-invocation API")):
-        story.give_grants()
+    with chapter(say("部门申请，提供方审批", "Departments apply, providers decide")):
+        given = story.give_grants()
+    _say_grants(story, given)
+    with chapter(say("启动数据调用服务", "Serving the data-invocation API")):
         story.serve()
     entry = _call(story)
-    with _chapter(say("每类证照签发一份", "Issuing a licence of every kind")):
+    with chapter(say("每类证照签发一份", "Issuing a licence of every kind")):
         issued = story.issue_each_kind(LANG)
     headings = (say("证照", "Licence"), say("证照标识", "Identifier"), "")
     table(
@@ -115,7 +141,7 @@ def _tell(story: Story, airflow: EmbeddedAirflow) -> int:
             for kind, number, new in issued
         ),
     )
-    with _chapter(say("验证、伪造、撤销、再验证", "Verifying, forging, revoking, verifying again")):
+    with chapter(say("验证、伪造、撤销、再验证", "Verifying, forging, revoking, verifying again")):
         verdicts = story.judge()
     _say_verdicts(verdicts)
     right = (verdicts.valid.exit_code, verdicts.forged.exit_code, verdicts.revoked.exit_code) == (
@@ -127,14 +153,6 @@ def _tell(story: Story, airflow: EmbeddedAirflow) -> int:
     if not (right and whole):
         return LOG_INVALID
     return OK if ok else DATA_INVALID
-
-
-@contextmanager
-def _chapter(title: str) -> Iterator[None]:
-    begun = time.monotonic()
-    err.print(f"● {title}", markup=False)
-    yield
-    err.print(f"  {time.monotonic() - begun:.1f} s", style="dim", markup=False)
 
 
 def _say_list(story: Story, *, already: bool) -> None:
@@ -149,9 +167,33 @@ def _say_list(story: Story, *, already: bool) -> None:
     )
 
 
+def _say_grants(story: Story, given: list[Grant]) -> None:
+    list_ = story.list_
+    rows = (
+        [
+            grant.id,
+            _name(list_.departments_by_code[grant.consumer]),
+            list_.by_code[grant.resource].name if LANG == "zh" else list_.by_code[grant.resource].name_en,
+            len(grant.fields),
+            "、".join(grant.actions),
+            day(grant.expires),
+        ]
+        for grant in given
+    )
+    headings = (
+        say("授权", "Grant"),
+        say("使用方", "Consumer"),
+        say("资源", "Resource"),
+        say("信息项", "Fields"),
+        say("操作", "Actions"),
+        say("有效期至", "Until"),
+    )
+    table("", headings, rows, right=(3,))
+
+
 def _ingest(story: Story, airflow: EmbeddedAirflow, codes: list[str], title: str) -> bool:
     run = f"demo-{time.time_ns()}"
-    with _chapter(title):
+    with chapter(title):
         watch(story.ingest(airflow, codes, run), story.titles(LANG))
     reports = story.reports(run)
     print_reports(reports, {code: name for code, name in resource_names(story.list_).items() if code in codes})
@@ -207,7 +249,7 @@ def _call(story: Story) -> int:
     from hub.client import CallDeniedError
     from hub.demo.story import CALLED, MATTER
 
-    with _chapter(
+    with chapter(
         say(
             "民政局为办理老年人优待证调用常住人口信息",
             "The civil-affairs bureau calls population data for a senior citizen's card",
@@ -252,7 +294,7 @@ def _say_verdicts(verdicts: Verdicts) -> None:
 def _audit(story: Story, entry: int) -> bool:
     from hub.auditing import replay, verify_log
 
-    with _chapter(say("审计：重算日志，重放调用", "Auditing: recomputing the log, replaying the call")):
+    with chapter(say("审计：重算日志，重放调用", "Auditing: recomputing the log, replaying the call")):
         log = verify_log(story.settings)
         again = replay(story.settings, entry)
     note(
@@ -273,7 +315,9 @@ def _what_next(settings: Settings, airflow: EmbeddedAirflow, *, serving: bool) -
     server = "" if settings.api_port == DEFAULT_API_PORT else f" --server http://{LOOPBACK}:{settings.api_port}"
     out.print(say("接下来可以试试：", "What to type next:"), style="bold")
     lines = [
-        ("zhengtong list show", say("清单里有什么", "what the list holds")),
+        ("zhengtong search 驾照", say("检索资源", "search the catalogue")),
+        (f"zhengtong resource show {CALLED} --by MZJ:window-1", say("资源页", "the page of a resource")),
+        ("zhengtong request list --department MZJ", say("申请及其经过", "applications, and what became of them")),
         ("zhengtong ingest status", say("每个资源最近一次归集", "every resource's latest load")),
         (f"zhengtong ingest rejects {CALLED}", say("拒绝的记录及原因", "what was rejected, and why")),
         (f"zhengtong verify {shown}", say("篡改的证照", "the tampered licence")),

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import gettext
 import os
+import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +56,7 @@ _LIBRARY_WORDS = {
     "required": "必填",
     "[default: {}]": "[默认：{}]",
     "default: {default}": "默认：{default}",
+    "env var: {var}": "环境变量：{var}",
     "[env var: {}]": "[环境变量：{}]",
     "(deprecated) ": "（已弃用）",
 }
@@ -66,17 +68,43 @@ def speak_to_library() -> None:
         gettext.gettext = lambda message: _LIBRARY_WORDS.get(message, message)
 
 
-def speak_to_commands(root: Command) -> None:
-    """The library's few words that it does not look up: the usage line's and the help option's."""
-    if LANG != "zh":
-        return
-    from typer._click.formatting import HelpFormatter
+# What kind of value is meant, in a person's words; the library tells Python's types.
+_TYPE_WORDS = {
+    "str": ("文本", "text"),
+    "int": ("整数", "number"),
+    "int range": ("整数", "number"),
+    "float": ("数", "number"),
+    "path": ("路径", "path"),
+}
+_LISTED = re.compile(r"list\[(\w+)\]")
 
-    HelpFormatter.write_usage.__defaults__ = ("", "用法：")
+
+def speak_to_commands(root: Command) -> None:
+    """The library's few words that it does not look up: the usage line's, the help option's, and those for types."""
+    if LANG == "zh":
+        from typer._click.formatting import HelpFormatter
+
+        HelpFormatter.write_usage.__defaults__ = ("", "用法：")
     waiting = [root]
     while waiting:
         command = waiting.pop()
-        option = command.get_help_option(command.make_context("", [], resilient_parsing=True))
-        if option is not None:
+        context = command.make_context("", [], resilient_parsing=True, help_option_names=["-h", "--help"])
+        option = command.get_help_option(context)
+        if option is not None and LANG == "zh":
             option.help = "显示本说明并退出。"
+        for parameter in command.params:
+            _speak_of_type(parameter)
         waiting += getattr(command, "commands", {}).values()
+
+
+def _speak_of_type(parameter: Any) -> None:  # noqa: ANN401 - an option or argument of the library
+    """Name the kind of value in words; of a named argument the name says it."""
+    told = parameter.display_type_rich
+
+    def kind(*, ctx: object) -> str:
+        if parameter.param_type_name == "argument" and parameter.metavar:
+            return ""
+        name = _LISTED.sub(r"\1", str(told(ctx=ctx)).strip("<>")).lower()
+        return f"<{say(*_TYPE_WORDS[name])}>" if name in _TYPE_WORDS else str(told(ctx=ctx))
+
+    parameter.display_type_rich = kind

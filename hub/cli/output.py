@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from audit.errors import AuditError, LogMissingError
+from catalog import steps
 from catalog.errors import CatalogError, ListInvalidError
 from hub.cli.language import LANG, say
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 OK, UNEXPECTED, USAGE, NOT_FOUND, NOT_PERMITTED, DATA_INVALID, CONFLICT = 0, 1, 2, 3, 4, 5, 6
+QUOTA_EXHAUSTED, WAITING, FINDINGS = 7, 8, 20
 SIGNATURE_INVALID, UNDECIDED, LOG_INVALID, TRY_AGAIN, INTERRUPTED = 10, 11, 13, 75, 130
 
 # A pipe has no width: a table in a file or a log is not folded to that of a terminal which is not there.
@@ -65,6 +67,12 @@ def exit_code_of(error: Exception) -> int:
         ((hub_errors.NotFoundError, hub_errors.GrantUnknownError, hub_errors.CallerUnknownError), NOT_FOUND),
         ((hub_errors.KindUnknownError, hub_errors.LicenceUnknownError, hub_errors.HolderNotFoundError), NOT_FOUND),
         (hub_errors.LicenceExistsError, CONFLICT),
+        (hub_errors.CaseUnknownError, NOT_FOUND),
+        (hub_errors.GrantInvalidError, DATA_INVALID),
+        ((hub_errors.CaseConflictError, hub_errors.ListSupersededError, steps.StepNotAllowedError), CONFLICT),
+        ((hub_errors.RoleMissingError, steps.NotYoursError, steps.SameHandsError), NOT_PERMITTED),
+        ((hub_errors.ActorInvalidError, hub_errors.QueryInvalidError), USAGE),
+        (hub_errors.QuotaExhaustedError, QUOTA_EXHAUSTED),
         (hub_errors.SeveralRecordsError, USAGE),
         (hub_errors.NoIssuingGrantError, NOT_PERMITTED),
         ((hub_errors.KeyRefusedError, hub_errors.DeniedError), NOT_PERMITTED),
@@ -96,6 +104,8 @@ def fail(error: Exception, *, as_json: bool) -> int:
                 {"where": f.where, "code": f.code, "severity": str(f.severity), "message": f.text(LANG)}
                 for f in error.faults
             ]
+        if isinstance(error, steps.CaseInvalidError):
+            plain["problems"] = [{"where": p.where, "code": p.code, "message": p.text(LANG)} for p in error.problems]
         plain["retryable"] = code == TRY_AGAIN
         print(json.dumps(plain, ensure_ascii=False, indent=2))
     else:

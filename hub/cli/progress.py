@@ -1,4 +1,4 @@
-"""One live line per resource while Airflow works; plain lines when nobody is watching a terminal.
+"""What takes long: its chapters, and one live line per resource while Airflow works; plain lines without a terminal.
 
 Knows nothing of Airflow beyond the states it is given.
 """
@@ -6,6 +6,7 @@ Knows nothing of Airflow beyond the states it is given.
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.live import Live
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
 
 MARKS = {"success": "✓", "running": "…", "queued": "·", "scheduled": "·", "failed": "✗", "upstream_failed": "✗"}
 RETRYING = "up_for_retry"
+
+
+@contextmanager
+def chapter(title: str) -> Iterator[None]:
+    """Say what is being done, and when it is done how long it took."""
+    begun = time.monotonic()
+    err.print(f"● {title}", markup=False)
+    yield
+    err.print(f"  {time.monotonic() - begun:.1f} s", style="dim", markup=False)
 
 
 def step_names() -> dict[str, str]:

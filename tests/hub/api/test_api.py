@@ -132,13 +132,10 @@ def test_a_full_log_disk_is_503_and_no_answer(http, world, monkeypatch):
 
 
 def test_a_missing_index_is_503(http, world):
-    from hub.grants import give_grant
-    from tests.hub.world import make_grant
+    from tests.hub.world import give, make_grant
 
     parts = service(http)
-    give_grant(
-        parts.control, parts.evidence, world.list, make_grant(world.list, id="G2", resource=EMPTY_CODE), by="office"
-    )
+    give(world.settings, parts.control, parts.evidence, make_grant(world.list, id="G2", resource=EMPTY_CODE))
     got = post(http, world, path=f"/v1/resources/{EMPTY_CODE}:query")
     assert (got.status_code, got.json()["code"], got.headers["retry-after"]) == (503, "index_unavailable", "30")
 
@@ -147,7 +144,7 @@ def test_an_internal_fault_says_nothing_of_its_inside(http, world, monkeypatch):
     def fail(*args):
         raise RuntimeError(IDS[0])
 
-    monkeypatch.setattr("hub.invocation.decide", fail)
+    monkeypatch.setattr("hub.standing.View.rights", fail)
     got = post(http, world)
     assert got.status_code == 500
     assert got.json()["code"] == "internal"
