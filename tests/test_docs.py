@@ -18,6 +18,10 @@ from tests.licence import world
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
+CATALOGUE = ROOT / "docs" / "catalogue.md"
+# What departments' staff, operators and clerks read is there in both languages, the same paper under the same name.
+TRANSLATED = ("api.md", "catalogue.md", "ingestion.md", "licences.md", "operations.md")
+PAIRS = [(ROOT / "docs" / name, ROOT / "docs" / "zh" / name) for name in TRANSLATED]
 SKIPPED_FOLDERS = frozenset({".git", ".venv", "var", "build", "dist", "node_modules"})
 # Data, not text of ours: the list of divisions has its own provenance and its own tests.
 MAX_TEXT_BYTES = 2 * 1024 * 1024
@@ -135,16 +139,48 @@ def test_the_two_readmes_have_the_same_code_blocks() -> None:
     assert {"sh", "python", "mermaid"} <= {info for info, _ in blocks(ENGLISH)}
 
 
-def test_the_two_readmes_have_tables_of_one_shape_and_point_to_the_same_files() -> None:
-    def rows(path: Path) -> list[int]:
-        return [line.count("|") for line in prose(path).splitlines() if line.startswith("|")]
+def rows(path: Path) -> list[int]:
+    """How many cells each row of each table has; a bar within code or after a backslash divides none."""
+    return [re.sub(r"\\\||`[^`]*`", "", line).count("|") for line in prose(path).splitlines() if line.startswith("|")]
 
+
+def test_the_two_readmes_have_tables_of_one_shape_and_point_to_the_same_files() -> None:
     def targets(path: Path) -> list[str]:
-        return [t for t in LINK.findall(prose(path)) if not t.startswith("README")]
+        # A paper that is there in Chinese is what the Chinese README points to.
+        return [t.replace("docs/zh/", "docs/") for t in LINK.findall(prose(path)) if not t.startswith("README")]
 
     assert rows(ENGLISH) == rows(CHINESE)
     assert targets(ENGLISH) == targets(CHINESE)
     assert INLINE.findall(ENGLISH.read_text("utf-8")) == INLINE.findall(CHINESE.read_text("utf-8"))
+    known = {f"docs/zh/{name}" for name in TRANSLATED}
+    assert {t for t in LINK.findall(prose(CHINESE)) if t.startswith("docs/zh/")} == known
+
+
+def test_every_paper_in_chinese_has_its_english_one() -> None:
+    assert sorted(p.name for p in (ROOT / "docs" / "zh").iterdir()) == sorted(TRANSLATED)
+
+
+@pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=named)
+def test_a_paper_says_in_chinese_what_it_says_in_english(english: Path, chinese: Path) -> None:
+    headings, titles = HEADING.findall(prose(english)), HEADING.findall(prose(chinese))
+    assert [len(marks) for marks, _ in titles] == [len(marks) for marks, _ in headings]
+    # A method's name is the same in every language, and alone it is no heading.
+    assert [text for _, text in titles if not CHINESE_TEXT.search(text)] == []
+    assert blocks(chinese) == blocks(english)
+    assert rows(chinese) == rows(english)
+    # The first link of each is the way to the other.
+    assert LINK.findall(prose(english))[0] == f"zh/{english.name}"
+    assert LINK.findall(prose(chinese))[0] == f"../{english.name}"
+
+
+@pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=named)
+def test_the_chinese_tables_hold_the_codes_of_the_english_ones(english: Path, chinese: Path) -> None:
+    def codes(path: Path) -> list[list[str]]:
+        """The codes in each first cell of a table; sentences differ, these do not."""
+        lines = [line for line in prose(path).splitlines() if line.startswith("|")]
+        return [re.findall(r"`([^`]+)`|\b(\d+)\b", line.split("|")[1]) for line in lines]
+
+    assert codes(chinese) == codes(english)
 
 
 def python_blocks(path: Path) -> list[str]:
@@ -191,6 +227,49 @@ def test_the_example_of_verifying_runs_on_a_real_bundle(tmp_path: Path) -> None:
     assert [line.split(" — ")[0].split(". ")[1] for line in report if " — passed — " in line] == steps
 
 
+# Numbers of applications, corrections, demands, grants, recalls and drafts, by their first letter.
+NUMBER = re.compile(r"\b([ADGHKL])[A-Z2-7]{8}\b")
+STANDS_FOR = {
+    "A": "APPLICATION", "D": "DEMAND", "G": "GRANT", "H": "RECALL", "K": "CORRECTION", "L": "DRAFT",
+}  # fmt: skip
+
+
+def walk_of(path: Path) -> list[str]:
+    """The lines of the first section of *path*, the walk."""
+    text = path.read_text("utf-8").split("\n## ")[1]
+    return [line for m in FENCE.finditer(text) for line in m["body"].splitlines()]
+
+
+def test_the_walk_through_the_catalogue_works_as_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in os.environ if name.startswith("ZHENGTONG_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").symlink_to(ROOT / "demo")
+    numbers: dict[str, str] = {}
+    walked = 0
+    for line in walk_of(CATALOGUE):
+        for word, number in numbers.items():
+            line = re.sub(rf"\b{word}\b", number, line)  # noqa: PLW2901 - the line as a person types it
+        if not command_of(line):
+            done = subprocess.run(line.partition(" && ")[0], shell=True, check=False)  # noqa: S602 - our own paper
+            assert done.returncode == 0, line
+            for name, value in re.findall(r"export (\w+)=(\S+)", line):
+                monkeypatch.setenv(name, value)
+            continue
+        promised = re.search(r"  # (\d+)$", line)
+        code = main(shlex.split(line, comments=True)[1:])
+        told = "\n".join(capsys.readouterr())
+        assert code == int(promised[1] if promised else 0), f"{line}\n{told}"
+        for found in reversed(list(NUMBER.finditer(told))):
+            numbers[STANDS_FOR[found[1]]] = found[0]
+        walked += 1
+    assert walked > 40
+    assert {"APPLICATION", "CORRECTION", "DEMAND", "DRAFT", "GRANT"} <= numbers.keys()
+    assert (tmp_path / "walk" / "core.xlsx").stat().st_size > 0
+
+
 def commands(path: Path) -> set[tuple[str, ...]]:
     """The `zhengtong NOUN [VERB]` that *path* quotes, in shell blocks and between backticks."""
     quoted = [
@@ -207,10 +286,10 @@ def command_of(line: str) -> tuple[str, ...]:
     words = shlex.split(line.replace("…", ""), comments=True)
     if not words or Path(words[0]).name != "zhengtong":
         return ()
-    found = []
+    found: list[str] = []
     # A command has one or two words; what follows is a value (upper case, a path, key=value) or an option.
     for word in words[1:3]:
-        if not WORD.fullmatch(word):
+        if not WORD.fullmatch(word) or found == ["search"]:
             break
         found.append(word)
     return tuple(found)
@@ -224,6 +303,8 @@ def test_the_readmes_quote_every_command_that_is_promised() -> None:
         ("demo",), ("serve",), ("call",), ("verify",),
         ("list", "check"), ("list", "publish"), ("list", "show"),
         ("ingest", "run"), ("ingest", "status"), ("ingest", "rejects"),
+        ("search",), ("inbox",), ("remind",), ("resource", "show"), ("request", "new"), ("grant", "list"),
+        ("list", "submit"), ("list", "impact"), ("correct", "new"), ("demand", "new"), ("form", "check"),
         ("audit", "verify"), ("audit", "replay"), ("audit", "show"),
         ("licence", "kinds"), ("licence", "issue"), ("licence", "revoke"), ("licence", "show"),
     }  # fmt: skip
@@ -333,6 +414,7 @@ def test_the_searches_find_what_they_are_for(pattern: re.Pattern[str], guilty: s
         (".venv/bin/zhengtong audit replay 7", ("audit", "replay")),
         ("zhengtong list check demo/responsibilities.yaml  # comment", ("list", "check")),
         ("zhengtong verify FILE --trust DIR", ("verify",)),
+        ("zhengtong search rkxx --explain", ("search",)),
         ("make demo", ()),
     ],
 )

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import re
 import string
 from typing import TYPE_CHECKING
 
+import catalog.correction
+import catalog.layout
 import catalog.reasons
 import connectors.registry
 import hub.api.problems
+import licence.profile
 import licence.report
 import warehouse.reasons
-from hub import systems
+from catalog.clock import NATIONAL
+from catalog.clockfiles import read_profile
+from hub import actors, systems
+from hub.api.app import create_app
 from hub.cli import output
 from hub.requests import parse_call
+from hub.settings import Settings
 from licence.lifecycle import STATE_NAMES
 from tests.test_docs import CHINESE_TEXT, PAPERS, ROOT, blocks, named
 
@@ -62,13 +70,13 @@ def test_every_kind_of_source_is_explained() -> None:
 
 def test_every_reason_of_a_denial_is_explained() -> None:
     explained = codes_in(first_cells(DOCS / "api.md", "code"))
-    assert sorted([*explained, "allowed", "field_withheld"]) == sorted(catalog.reasons.REASONS)
+    assert sorted([*explained, "allowed", "field_withheld", "field_prohibited"]) == sorted(catalog.reasons.REASONS)
 
 
 def test_every_problem_code_in_the_papers_exists_with_its_status() -> None:
     known = hub.api.problems.known_problems()
     rows = re.findall(r"^\| (4\d\d|5\d\d) \| ([^|]+) \|", (DOCS / "api.md").read_text("utf-8"), re.MULTILINE)
-    assert {status for status, _ in rows} == {"400", "401", "403", "404", "413", "415", "422", "503"}
+    assert {status for status, _ in rows} == {"400", "401", "403", "404", "409", "413", "415", "422", "429", "503"}
     wrong = [(s, c) for s, cell in rows for c in codes_in([cell]) if known.get(c, {}).get("status") != int(s)]
     assert wrong == []
 
@@ -119,13 +127,139 @@ def test_every_exit_code_is_explained_and_every_explained_one_exists() -> None:
     assert verdicts == {v for n, v in vars(licence.report).items() if n.startswith("EXIT_") and isinstance(v, int)}
 
 
-def test_every_kind_of_entry_in_the_papers_is_written_somewhere() -> None:
-    text = sources()
+# A case's entry is `KIND.STEP`; these modules take the steps of the kinds.
+CASES = {
+    "application": "applications",
+    "correction": "corrections",
+    "demand": "demands",
+    "list": "drafts",
+    "recall": "recall",
+}
+STEP = re.compile(r"[a-z]+(_[a-z]+)*")
+ENTRY = re.compile(r"[a-z]+\.[a-z_]+")
+
+
+def texts_in(node: ast.AST, names: dict[str, str]) -> set[str]:
+    """The texts that *node* may stand for: itself, either branch of a condition, a constant of the module."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return {node.value}
+    if isinstance(node, ast.IfExp):
+        return texts_in(node.body, names) | texts_in(node.orelse, names)
+    return {names[node.id]} if isinstance(node, ast.Name) and node.id in names else set()
+
+
+def constants(tree: ast.Module) -> dict[str, str]:
+    """The texts that a module names, one by one or several at once."""
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            (target, value) = (node.targets[0], node.value)
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            (target, value) = (node.target, node.value)
+        else:
+            continue
+        pairs = [(target, value)]
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            pairs = list(zip(target.elts, value.elts, strict=True))
+        for name, text in pairs:
+            if isinstance(name, ast.Name) and isinstance(text, ast.Constant) and isinstance(text.value, str):
+                found[name.id] = text.value
+    return found
+
+
+def steps_of(module: str) -> set[str]:
+    """The steps that a module of cases takes: what it hands to `open`, `act` and its own helpers as the step."""
+    tree = ast.parse((ROOT / "hub" / f"{module}.py").read_text("utf-8"))
+    names = constants(tree)
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "step" for t in node.targets):
+            found |= texts_in(node.value, names)
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if not name.endswith("Error"):
+            found |= {t for k in node.keywords if k.arg == "step" for t in texts_in(k.value, names)}
+        if name in {"_act", "_step"}:
+            found |= {t for argument in node.args for t in texts_in(argument, names)}
+    return {step for step in found if STEP.fullmatch(step)}
+
+
+def kinds_written() -> set[str]:
+    """The kinds of entry that the code writes."""
+    found = {f"{kind}.{step}" for kind, module in CASES.items() for step in steps_of(module)}
+    for path in (ROOT / "hub").rglob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        names = constants(tree)
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            if node.func.attr in {"append", "record"} and node.args:
+                found |= {text for text in texts_in(node.args[0], names) if ENTRY.fullmatch(text)}
+    found.add(licence.profile.STATUS_ENTRY)
+    return found | {f"grant.{word}" for word in ("suspended", "resumed", "revoked", "handed_back")}
+
+
+def test_every_kind_of_entry_that_is_written_is_in_the_papers_and_no_other() -> None:
     explained = codes_in(first_cells(DOCS / "log-format.md", "kind"))
-    assert len(explained) >= 8
-    assert [kind for kind in explained if f'"{kind}"' not in text] == []
-    written = set(re.findall(r'\.append\(\s*"([a-z]+\.[a-z]+)"', text))
-    assert written - set(explained) == set()
+    assert len(explained) == len(set(explained)) > 40
+    assert set(explained) == kinds_written()
+
+
+def test_the_kinds_of_entry_are_read_out_of_the_code() -> None:
+    written = kinds_written()
+    assert {"application.appeal", "list.published", "recall.acknowledged", "case.overdue", "grant.given"} <= written
+    assert 'f"grant.{change}"' in (ROOT / "hub/grants.py").read_text("utf-8")
+
+
+def test_every_address_in_the_paper_on_the_api_is_served_and_every_served_one_is_there() -> None:
+    table = re.findall(r"^\| (`(?:GET|POST) [^|]+) \|", (DOCS / "api.md").read_text("utf-8"), re.MULTILINE)
+    told = {address.partition("?")[0] for address in codes_in(table)}
+    served = {
+        f"{method} {getattr(route, 'path', '').replace(':path', '')}"
+        for route in create_app(Settings.at(ROOT / "var")).routes
+        for method in getattr(route, "methods", set()) & {"GET", "POST"}
+    }
+
+    def fits(address: str, pattern: str) -> bool:
+        example = re.sub(r"\{\w+\}|…", "x", address)
+        wild = re.sub(r"\\{path\\}|…", ".+", re.escape(pattern))
+        return re.fullmatch(re.sub(r"\\{\w+\\}", "[^ /]+", wild), example) is not None
+
+    def same(told: str, served: str) -> bool:
+        return fits(told, served) or fits(served, told)
+
+    assert len(told) > 40
+    assert [a for a in sorted(told) if not any(same(a, s) for s in served)] == []
+    assert [s for s in sorted(served) if s != "GET /openapi.json" and not any(same(a, s) for a in told)] == []
+
+
+def test_the_tables_of_a_list_are_told_as_they_are_read() -> None:
+    lines = (DOCS / "catalogue.md").read_text("utf-8").split("| sheet (YAML key) |")[1].splitlines()[2:]
+    told = {}
+    for line in lines[: lines.index("")]:
+        sheet, columns = (cell.strip() for cell in line.split("|")[1:3])
+        told[sheet.partition(" ")[0]] = columns.split(", ")
+    assert told == {
+        table.sheet: [f"**{c.title}**" if c.required else c.title for c in table.columns]
+        for table in (catalog.layout.COVER, *catalog.layout.TABLES)
+    }
+
+
+def test_the_clocks_are_told_as_they_run() -> None:
+    told = re.findall(
+        r"^\| `([a-z.]+)` \| (\d+) (working|calendar) \| (yes|no) \|",
+        (DOCS / "catalogue.md").read_text("utf-8"),
+        re.MULTILINE,
+    )
+    rules = read_profile(None, NATIONAL).rules
+    assert set(told) == {(r.code, str(r.days), str(r.unit), "yes" if r.verified else "no") for r in rules}
+
+
+def test_the_faults_of_a_correction_and_the_roles_of_a_key_are_told() -> None:
+    faults = codes_in(first_cells(DOCS / "catalogue.md", "fault"))
+    assert sorted(faults) == sorted(catalog.correction.FAULTS)
+    assert codes_in(first_cells(DOCS / "catalogue.md", "role")) == list(actors.Role)
 
 
 def test_the_states_of_a_licence_are_told_as_they_are() -> None:
@@ -157,13 +291,16 @@ def error_texts() -> list[tuple[str, str, str]]:
 def table_texts() -> list[tuple[str, str, str]]:
     tables = {
         "catalog.reasons": "REASONS", "catalog.faults": "FAULTS", "connectors.problems": "PROBLEMS",
-        "hub.auditing": "FINDINGS", "licence.findings": "FINDINGS", "warehouse.reasons": "REASONS",
+        "catalog.steps": "_PROBLEMS", "hub.auditing": "FINDINGS", "hub.notices": "NOTICES",
+        "licence.findings": "FINDINGS", "warehouse.reasons": "REASONS",
     }  # fmt: skip
     return [
         # A fault has its severity before the two texts.
         (f"{module}.{code}", texts[-2], texts[-1])
         for module, name in tables.items()
         for code, texts in getattr(importlib.import_module(module), name).items()
+        # Its texts are a fault's own, in both languages.
+        if code != "list_fault"
     ]
 
 
