@@ -132,7 +132,7 @@ def _uncollected() -> Iterator[None]:
 
 
 def _content(path: Path) -> bytes:
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES and path.exists():
         raise ListUnreadableError(path=path.name, why="suffix", detail=path.suffix)
     try:
         if path.stat().st_size > MAX_FILE_MIB << 20:

@@ -84,11 +84,11 @@ class NotYoursError(CaseError):
 
 
 class SameHandsError(CaseError):
-    """Who asked may not decide: let another person do it."""
+    """Who put something forward may not decide on it: let another post do it."""
 
     code = "same_hands"
-    en = "`{actor}` made this application and may not decide on it. Let another person of the department decide."
-    zh = "`{actor}` 是申请人，不得自行审批。请由本部门其他人员办理。"
+    en = "`{actor}` put this forward and may not decide on it. Let another post of the department decide."
+    zh = "`{actor}` 是提出人，不得自行审批。请由本部门其他岗位办理。"
 
     def __init__(self, *, actor: str) -> None:
         super().__init__(actor=actor)

@@ -9,18 +9,19 @@ from __future__ import annotations
 import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from catalog.clock import SHANGHAI, Due
 from hub.control import CaseEvent, CaseRow, Control, GrantRow, Notice, insert_once, row_dict
 from hub.errors import CaseConflictError, CaseUnknownError
 from hub.identifiers import new_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from datetime import datetime
+    from datetime import date
 
     from sqlalchemy.engine import Connection
 
@@ -37,13 +38,15 @@ _COLUMNS = tuple(column.name for column in CaseRow.__table__.columns)
 class Turn:
     """Where a step leaves a case: its *state*, whose turn it is (*answerer*, a department) and the *rule* of the clock.
 
-    The clock starts anew when state or rule change; without a rule none runs.
+    The clock starts anew when state or rule change; without a rule none runs. With *due_on* the clock ends on that
+    day, which somebody promised, instead of after the days of a rule of the profile; *rule* then only names it.
     """
 
     state: str
     open: bool
     answerer: str = ""
     rule: str = ""
+    due_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +253,7 @@ class Transaction:
         Raises:
             CaseConflictError: somebody was first.
         """
-        same_clock = (turn.state, turn.rule) == (case.state, case.rule)
+        same_clock = (turn.state, turn.rule) == (case.state, case.rule) and turn.due_on is None
         clock = (
             {name: getattr(case, name) for name in ("rule", "started_at", "remind_at", "due_at")}
             if same_clock
@@ -322,7 +325,7 @@ class Transaction:
     def _clock(self, turn: Turn) -> dict[str, Any]:
         if not turn.rule:
             return {"rule": "", "started_at": None, "remind_at": None, "due_at": None}
-        due = self.clocks.due(turn.rule, self.at)
+        due = self.clocks.due(turn.rule, self.at) if turn.due_on is None else promised(turn, self.at)
         return {"rule": turn.rule, "started_at": self.at, "remind_at": due.remind, "due_at": due.due}
 
     def _entry(self, case: Case, step: str, actor: Actor, facts: Mapping[str, Any] | None) -> Recorded:
@@ -350,6 +353,13 @@ class Transaction:
                 log_index=recorded.index,
             )
         )
+
+
+def promised(turn: Turn, at: datetime) -> Due:
+    """The clock that ends with the day somebody promised; the reminder comes on its morning."""
+    assert turn.due_on is not None  # noqa: S101 - asked for where there is one
+    morning = datetime.combine(turn.due_on, time(), SHANGHAI)
+    return Due(turn.rule, at, max(morning, at), morning + timedelta(days=1) - timedelta(seconds=1), verified=True)
 
 
 def _clock_facts(case: Case, clocks: Clocks) -> dict[str, Any]:

@@ -7,6 +7,7 @@ back, `hub.recall`'s. What people write about a record stays in the case: facts,
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
@@ -31,7 +32,6 @@ from warehouse.errors import TableMissingError, WarehouseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import date
 
     from catalog.model import InformationResource
     from hub.actors import Actor
@@ -68,6 +68,7 @@ register_problems(
     }
 )
 
+PROMISED: Final = "correction.promised"
 # Whose turn it is in an open state, and the clock that runs.
 _TURNS: Final[dict[State, tuple[str, str]]] = {
     State.SUBMITTED: ("provider", "correction.reply"),
@@ -107,6 +108,10 @@ def turn(correction: Correction) -> Turn:
     if not correction.open:
         return Turn(correction.state, open=False)
     who, rule = _TURNS[correction.state]
+    if correction.state is State.ACCEPTED and correction.mend_by:
+        # The provider named the day itself; that day is what it is reminded of.
+        due_on = date.fromisoformat(correction.mend_by)
+        return Turn(correction.state, open=True, answerer=correction.provider, rule=PROMISED, due_on=due_on)
     return Turn(correction.state, open=True, answerer=getattr(correction, who), rule=rule)
 
 

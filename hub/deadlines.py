@@ -272,7 +272,7 @@ def tray_of(office: Office, department: str, *, at: datetime | None = None) -> t
 def case_plain(case: Case, left: int | None) -> dict[str, Any]:
     """A waiting case as JSON."""
     return {
-        "case": case.id,
+        "id": case.id,
         "kind": case.kind,
         "state": case.state,
         "opener": case.opener,

@@ -24,7 +24,7 @@ from catalog.steps import CaseInvalidError, problem
 from hub.cases import Turn
 from hub.control import CaseEvent
 from hub.dependents import readers
-from hub.errors import CaseConflictError, ListMissingError, ListSupersededError
+from hub.errors import CaseConflictError, ListSupersededError, VersionUnknownError
 from hub.published import (
     Published,
     current_held,
@@ -344,14 +344,15 @@ def resolve(office: Office, reference: str) -> ResponsibilityList:
     number of a draft.
 
     Raises:
-        ListMissingError: there is none, or several versions begin so.
+        VersionUnknownError: there is none, or several versions begin so.
         CaseUnknownError: no draft has this number.
+        ListMissingError, ListDamagedError: it is known, and not in the store any more.
     """
     known = [found.version for found in versions(office.control)]
     if reference in (CURRENT, PREVIOUS):
         position = (CURRENT, PREVIOUS).index(reference)
         if len(known) <= position:
-            raise ListMissingError(version=f"`{reference}`")
+            raise VersionUnknownError(version=reference)
         return list_version(office.settings, known[position])
     if CASE.fullmatch(reference):
         return list_version(office.settings, draft_of(office.cases.get(reference, KIND)).version)
@@ -359,5 +360,5 @@ def resolve(office: Office, reference: str) -> ResponsibilityList:
     drafts = [case.value["version"] for case in office.cases.find(KIND)]
     fitting = {v for v in (*known, *drafts) if prefix and v.removeprefix("sha256:").startswith(prefix[1])}
     if len(fitting) != 1:
-        raise ListMissingError(version=f"`{reference[:80]}`")
+        raise VersionUnknownError(version=reference[:80])
     return list_version(office.settings, fitting.pop())

@@ -38,6 +38,7 @@ Leaves HTTP status codes to `hub.api.problems` and exit codes to the command lin
     │   ├── TextRefusedError            … a text that cannot be kept
     │   ├── RoleMissingError            … use a key that opens this
     │   ├── CaseUnknownError
+    │   ├── VersionUnknownError
     │   ├── CaseConflictError           … somebody was first: read it again
     │   └── ListSupersededError         … draw it up against the list in force
     ├── QuotaExhaustedError             wait for the next day, or ask for more
@@ -333,6 +334,14 @@ class CaseConflictError(WorkError):
     code = "case_conflict"
     en = "Case `{case}` has changed since you read it (now revision {revision}). Read it again, then decide."
     zh = "事项 `{case}` 在您查看后已有变动（当前修订号 {revision}）。请重新查看后再办理。"
+
+
+class VersionUnknownError(WorkError):
+    """No published version and no draft is meant by this, or several could be."""
+
+    code = "list_version_unknown"
+    en = "`{version}` names no single version of the list. `zhengtong list versions` shows them."
+    zh = "`{version}` 不能确定唯一的清单版本。可用 `zhengtong list versions` 查看各版本。"
 
 
 class ListSupersededError(WorkError):

@@ -5,14 +5,16 @@ Answering calls has its own wiring in `hub.service`, which holds an office, too.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
+from audit.errors import AuditError
 from catalog.clock import NATIONAL, Clocks, load_calendar, load_profile
 from hub.cases import Cases
 from hub.control import Control
-from hub.errors import ListMissingError
+from hub.errors import EvidenceUnavailableError, ListMissingError
 from hub.evidence import Evidence, utc_now
 from hub.published import current_version, list_version
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from hub.settings import Settings
 
 LISTS_REMEMBERED = 4
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,12 @@ class Office:
         return self.evidence.clock()
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Publish what was appended, and let go of files and connections."""
+        try:
+            self.evidence.publish_through(self.evidence.log.size - 1)
+        except (EvidenceUnavailableError, AuditError, OSError):
+            # The entries are durable without a checkpoint; whoever publishes next covers them.
+            _logger.exception("the log could not be published")
         self.evidence.log.close()
         self.control.close()
 

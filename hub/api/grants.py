@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Query, Request, Response
 from pydantic import BaseModel
 
-from catalog.exports.openapi import grant_openapi
 from catalog.steps import NotYoursError
 from hub import grants
 from hub.actors import Role
@@ -118,14 +117,6 @@ def add_to(app: FastAPI) -> None:
             "items": [grants.plain(record, office.now()) for record in rows],
         }
         return doors.answer(request, plain)
-
-    @app.get("/v1/grants/{id_}/openapi.json", responses=documented(401, 403, 404, 503), openapi_extra=doors.KEYED)
-    def described(request: Request, id_: str) -> Response:
-        """The calls this grant allows, as an OpenAPI document of its own."""
-        record = _seen(request, id_)
-        list_ = doors.service(request).standing.now().list
-        address = str(request.base_url).rstrip("/")
-        return doors.answer(request, grant_openapi(record.grant, list_, address))
 
     @app.get(
         "/v1/grants/{id_}",

@@ -37,6 +37,7 @@ STATUS: tuple[tuple[type[Known], int], ...] = (
     (errors.SetupError, 503),
     (errors.RoleMissingError, 403),
     (errors.CaseUnknownError, 404),
+    (errors.VersionUnknownError, 404),
     (errors.CaseConflictError, 409),
     (errors.ListSupersededError, 409),
     (errors.WorkError, 422),

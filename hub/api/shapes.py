@@ -22,7 +22,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 class WaitingShape(BaseModel):
     """A case that waits for the department; *working_days_left* is 0 on the last day and negative after it."""
 
-    case: str
+    id: str
     kind: str
     state: str
     opener: str

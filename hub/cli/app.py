@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer._click import exceptions as usage_errors
@@ -137,17 +138,42 @@ def _global_options_first(given: list[str]) -> list[str]:
     return first + rest
 
 
+# What the library says of a bad value, in its words and in ours.
+_VALUE_WORDS = (
+    (re.compile(r"Input should be greater than or equal to (\S+)"), r"应不小于 \1"),
+    (re.compile(r"Input should be less than or equal to (\S+)"), r"应不大于 \1"),
+    (re.compile(r"Input should be a valid integer.*"), "应为整数"),
+    (re.compile(r"Input should be a valid number.*"), "应为数值"),
+    (re.compile(r"(?:File|Path|Directory) '([^']*)' does not exist\."), r"`\1` 不存在"),
+)
+
+
+def _in_chinese(message: str) -> str:
+    for said, ours in _VALUE_WORDS:
+        found = said.fullmatch(message)
+        if found is not None:
+            return found.expand(ours)
+    return message
+
+
+def _called(parameter: Any) -> str:  # noqa: ANN401 - an option or argument of the library
+    """What a person calls a parameter: its longest option, or the word that stands for an argument."""
+    if parameter is None:
+        return ""
+    if parameter.param_type_name == "option":
+        return str(max(parameter.opts, key=len))
+    return str(parameter.metavar or parameter.name or "")
+
+
 def _explain(error: usage_errors.ClickException) -> str:
     """A usage error in the language of the run."""
     name = ""
     if isinstance(error, usage_errors.BadParameter):
-        name = (
-            error.param_hint if isinstance(error.param_hint, str) else (error.param.name or "" if error.param else "")
-        )
+        name = error.param_hint if isinstance(error.param_hint, str) else _called(error.param)
     if isinstance(error, usage_errors.MissingParameter):
         return say(f"缺少 `{name}`。", f"`{name}` is missing.")
     if isinstance(error, usage_errors.BadParameter):
-        return say(f"`{name}` 的值无效：{error.message}", f"`{name}` is not valid: {error.message}")
+        return say(f"`{name}` 的值无效：{_in_chinese(error.message)}", f"`{name}` is not valid: {error.message}")
     if isinstance(error, usage_errors.NoSuchOption):
         near = "，".join(error.possibilities or [])
         return say(f"没有选项 `{error.option_name}`" + (f"，是否指 {near}？" if near else "。"), error.format_message())

@@ -40,11 +40,17 @@ def verify(*, as_json: Json = False) -> int:
     table(
         "", [say("条目类型", "Kind of entry"), say("数量", "Count")], sorted(report.entries_by_kind.items()), right=(1,)
     )
+    waiting = ""
+    if report.unpublished:
+        waiting = say(
+            f"；另有 {report.unpublished} 个条目尚未纳入检查点",
+            f"; {report.unpublished} more are not in a checkpoint yet",
+        )
     verdict = say("日志有误", "The log is NOT in order") if report.faults else say("日志完好", "The log is in order")
     note(
         say(
-            f"{verdict}：{report.size} 个条目，根 {report.root.hex()}",
-            f"{verdict}: {report.size} entries, root {report.root.hex()}",
+            f"{verdict}：{report.size} 个条目，根 {report.root.hex()}{waiting}",
+            f"{verdict}: {report.size} entries, root {report.root.hex()}{waiting}",
         )
     )
     return LOG_INVALID if report.faults else OK

@@ -14,7 +14,7 @@ from hub.casewords import state_text
 from hub.cli.language import LANG, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from hub.office import Office
@@ -57,6 +57,16 @@ def day(at: datetime | None) -> str:
     from catalog.clock import SHANGHAI
 
     return "" if at is None else at.astimezone(SHANGHAI).date().isoformat()
+
+
+def action_words(actions: Iterable[str]) -> str:
+    """Actions as people call them; their codes in English, which are English words."""
+    from catalog.domains import ACTION
+
+    if LANG != "zh":
+        return ", ".join(actions)
+    found = ((ACTION.find(action), action) for action in actions)
+    return "、".join(action if member is None else ACTION.word(member) for member, action in found)
 
 
 def state_word(kind: str, state: str) -> str:

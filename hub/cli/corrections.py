@@ -17,7 +17,7 @@ import typer
 from hub.cli.arguments import pair, read_file
 from hub.cli.common import By, Json, Page, Revision, Size, day, opened, state_word
 from hub.cli.language import LANG, say
-from hub.cli.output import OK, note, out, print_json, table
+from hub.cli.output import OK, WAITING, note, out, print_json, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -112,7 +112,9 @@ def new(
         fields=tuple(fields or ()),
         entry=corrections.NO_ENTRY if entry is None else entry,
     )
-    return _take(by, lambda office, actor: corrections.submit(office, claim, actor=actor), as_json=as_json)
+    return _take(
+        by, lambda office, actor: corrections.submit(office, claim, actor=actor), as_json=as_json, code=WAITING
+    )
 
 
 @correct.command("list", help=say("查看本部门提出的和待办的校核", "The corrections of the actor's department"))
@@ -131,7 +133,7 @@ def list_(
     from hub.actors import Actor
 
     with opened() as office:
-        total, cases = corrections.find(
+        _total, cases = corrections.find(
             office,
             Actor.parse(by).department,
             state=state,
@@ -140,7 +142,7 @@ def list_(
             offset=(page - 1) * size,
         )
     if as_json:
-        print_json({"total": total, "corrections": [corrections.line(case) for case in cases]})
+        print_json([corrections.line(case) for case in cases])
         return OK
     table(
         "",
@@ -217,6 +219,7 @@ def supply(
         by,
         lambda office, actor: corrections.supply(office, id_, actor=actor, reply=words, revision=revision),
         as_json=as_json,
+        code=WAITING,
     )
 
 
@@ -324,6 +327,7 @@ def appeal(
         by,
         lambda office, actor: corrections.appeal(office, id_, actor=actor, why=words, revision=revision),
         as_json=as_json,
+        code=WAITING,
     )
 
 
@@ -353,12 +357,14 @@ def settle(
     )
 
 
-def _take(by: str, step: Callable[[Office, Actor], Case], *, as_json: bool) -> int:
+def _take(by: str, step: Callable[[Office, Actor], Case], *, as_json: bool, code: int = OK) -> int:
+    """Take *step* and tell how the case stands; *code* is the exit code of having taken it."""
     from hub.actors import Actor
 
     actor = Actor.parse(by)
     with opened() as office:
-        return _told(step(office, actor), office, actor.department, as_json=as_json)
+        _told(step(office, actor), office, actor.department, as_json=as_json)
+    return code
 
 
 def _told(case: Case, office: Office, department: str, *, as_json: bool) -> int:

@@ -13,7 +13,7 @@ import typer
 
 from hub.cli.common import By, Json, Page, Revision, Size, day, opened, state_word
 from hub.cli.language import LANG, say
-from hub.cli.output import FINDINGS, OK, note, out, print_json, table
+from hub.cli.output import FINDINGS, OK, WAITING, note, out, print_json, table
 from hub.cli.reminders import left_words
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def new(
 
     with opened() as office:
         case = demands.submit(office, Actor.parse(by), words=words, purpose=purpose, matter=matter, suspected=suspected)
-        return _told(office, case, as_json=as_json)
+        _told(office, case, as_json=as_json)
+    return WAITING
 
 
 @demand.command("list", help=say("查看需求清单", "Show the demand list"))
@@ -96,7 +97,7 @@ def list_(
         now = office.now()
         left = {c.id: office.clocks.left(c.due_at, now) if c.due_at else None for c in cases}
     if as_json:
-        print_json({"total": total, "demands": [demands.case_plain(case) for case in cases]})
+        print_json([demands.case_plain(case) for case in cases])
         return OK
     table(
         "",

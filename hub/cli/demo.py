@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hub.cli.common import day
+from hub.cli.common import action_words, day
 from hub.cli.demo_city import demo_city
 from hub.cli.ingest import print_reports, resource_names
 from hub.cli.language import LANG, say
@@ -175,7 +175,7 @@ def _say_grants(story: Story, given: list[Grant]) -> None:
             _name(list_.departments_by_code[grant.consumer]),
             list_.by_code[grant.resource].name if LANG == "zh" else list_.by_code[grant.resource].name_en,
             len(grant.fields),
-            "、".join(grant.actions),
+            action_words(grant.actions),
             day(grant.expires),
         ]
         for grant in given

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
-from hub.cli.common import By, Json, Page, Size, day, opened
+from hub.cli.common import By, Json, Page, Size, action_words, day, opened
 from hub.cli.language import say
 from hub.cli.output import OK, WAITING, note, out, print_json, table
 from hub.cli.terms import Actions, Days, Masks, Matters, OnlyFields, Quota, Rows, less
@@ -91,7 +91,7 @@ def list_grants(
             say(*_STATES[one["state"]]),
             one["consumer"],
             one["resource"],
-            ", ".join(one["actions"]),
+            action_words(one["actions"]),
             len(one["fields"]),
             one["expires"][:10],
         ]
@@ -232,7 +232,7 @@ def _told(record: GrantRecord, plain: dict[str, Any], *, as_json: bool) -> int:
         print_json(plain)
     else:
         out.print(f"{record.grant.id}  {say(*_STATES[plain['state']])}", markup=False)
-        note(say("自下一次调用起生效。", "It holds from the next call on."))
+        note(say("自下一次调用起生效。", "This takes effect from the next call on."))
     return OK
 
 
@@ -247,7 +247,7 @@ def _show(plain: dict[str, Any]) -> None:
         [say("使用方", "Holder"), plain["consumer"]],
         [say("资源", "Resource"), plain["resource"]],
         [say("事项", "Matters"), ", ".join(plain["purposes"])],
-        [say("操作", "Actions"), ", ".join(plain["actions"])],
+        [say("操作", "Actions"), action_words(plain["actions"])],
         [say("信息项", "Fields"), ", ".join(plain["fields"])],
         [say("脱敏", "Masks"), ", ".join(f"{name}={mask}" for name, mask in plain["masks"].items())],
         [say("行范围", "Rows"), "; ".join(plain["rows"])],

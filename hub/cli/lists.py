@@ -6,6 +6,7 @@ Their way into force, from draft over review to publication, is `hub.cli.drafts`
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,8 +18,11 @@ from hub.cli.language import LANG, say
 from hub.cli.output import DATA_INVALID, NOT_FOUND, OK, note, out, print_json, table, usage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from catalog.changes import Change
     from catalog.diff import ListDiff
+    from catalog.faults import Fault
     from catalog.impact import Break
     from catalog.model import ResponsibilityList
     from hub.office import Office
@@ -39,6 +43,10 @@ _REFERENCE = say(
     "current, previous, 8 or more digits of a version, the number of a draft, or a file",
 )
 VersionOption = Annotated[str, typer.Option("--version", help=_REFERENCE)]
+All = Annotated[
+    bool, typer.Option("--all", help=say("逐条列出全部提示", "print every warning, however many there are of a kind"))
+]
+WARNINGS_SHOWN = 3
 FORMATS = ("dcat", "core", "xlsx", "yaml", "csv")
 SUFFIXES = (".xlsx", ".yaml", ".yml", ".zip")
 
@@ -57,8 +65,26 @@ def list_meant(office: Office, reference: str) -> ResponsibilityList:
     return drafts.resolve(office, reference)
 
 
+def _print_faults(faults: Sequence[Fault], *, everything: bool) -> None:
+    """Every error, and of each kind of warning the first few unless *everything* is wanted."""
+    seen: Counter[str] = Counter()
+    for fault in faults:
+        if fault.severity == "warning":
+            seen[fault.code] += 1
+        if everything or fault.severity != "warning" or seen[fault.code] <= WARNINGS_SHOWN:
+            out.print(f"{fault.where}: {fault.text(LANG)}", markup=False)
+    hidden = sum(count - WARNINGS_SHOWN for count in seen.values() if count > WARNINGS_SHOWN)
+    if hidden and not everything:
+        note(
+            say(
+                f"另有 {hidden} 条同类提示；--all 全部列出。",
+                f"{hidden} more warnings of the same kinds; --all prints them.",
+            )
+        )
+
+
 @lists.command("check", help=say("检查清单文件，一次列出所有问题", "Check a list file; every fault in one pass"))
-def check(file: File, *, as_json: Json = False) -> int:
+def check(file: File, *, everything: All = False, as_json: Json = False) -> int:
     """Load without publishing; exit 5 when it cannot be loaded."""
     from catalog.clock import day_of
     from catalog.load import load_report
@@ -78,8 +104,7 @@ def check(file: File, *, as_json: Json = False) -> int:
             }
         )
     else:
-        for fault in report.faults:
-            out.print(f"{fault.where}: {fault.text(LANG)}", markup=False)
+        _print_faults(report.faults, everything=everything)
         if list_ is None:
             note(
                 say(

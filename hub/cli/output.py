@@ -14,7 +14,7 @@ from rich.table import Table
 
 from audit.errors import AuditError, LogMissingError
 from catalog import steps
-from catalog.errors import CatalogError, ListInvalidError
+from catalog.errors import CatalogError, ListInvalidError, ListUnreadableError
 from hub.cli.language import LANG, say
 
 if TYPE_CHECKING:
@@ -31,7 +31,11 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
     """One JSON value to standard output, for programs."""
-    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+
+
+def _plain(value: Any) -> str:  # noqa: ANN401 - whatever JSON has no form for
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def note(text: str) -> None:
@@ -67,7 +71,7 @@ def exit_code_of(error: Exception) -> int:
         ((hub_errors.NotFoundError, hub_errors.GrantUnknownError, hub_errors.CallerUnknownError), NOT_FOUND),
         ((hub_errors.KindUnknownError, hub_errors.LicenceUnknownError, hub_errors.HolderNotFoundError), NOT_FOUND),
         (hub_errors.LicenceExistsError, CONFLICT),
-        (hub_errors.CaseUnknownError, NOT_FOUND),
+        ((hub_errors.CaseUnknownError, hub_errors.VersionUnknownError), NOT_FOUND),
         (hub_errors.GrantInvalidError, DATA_INVALID),
         ((hub_errors.CaseConflictError, hub_errors.ListSupersededError, steps.StepNotAllowedError), CONFLICT),
         ((hub_errors.RoleMissingError, steps.NotYoursError, steps.SameHandsError), NOT_PERMITTED),
@@ -84,6 +88,8 @@ def exit_code_of(error: Exception) -> int:
         (LogMissingError, NOT_FOUND),
         (AuditError, LOG_INVALID),
     )
+    if isinstance(error, ListUnreadableError) and error.why == "not_found":
+        return NOT_FOUND
     for kinds, code in codes:
         if isinstance(error, kinds):
             return code

@@ -63,7 +63,7 @@ def recipients(
         bounds = recall.period(_maybe(since), _maybe(until), office.now())
         found = [one.to_plain() for one in recall.recipients(office, wrong, *bounds)]
     if as_json:
-        print_json({"recipients": found})
+        print_json(found)
         return OK
     if not found:
         note(say("没有部门取得过该数据。", "No department got this data."))
@@ -117,9 +117,9 @@ def recalls(
     with opened() as office:
         if id_ is not None:
             return _recalled(office.cases.get(id_, recall.KIND), office, department, as_json=as_json)
-        total, rows = recall.find(office, department, limit=size, offset=(page - 1) * size)
+        _total, rows = recall.find(office, department, limit=size, offset=(page - 1) * size)
     if as_json:
-        print_json({"total": total, "recalls": list(rows)})
+        print_json(list(rows))
         return OK
     headings = [say("编号", "Recall"), say("状态", "State"), say("资源", "Resource"), say("部门数", "Departments")]
     table(
@@ -166,7 +166,10 @@ def _recalled(case: Case, office: Office, department: str, *, as_json: bool) -> 
             (say("校核", "Correction"), plain["correction"]),
         ]
     )
-    _print_recipients(plain["recipients"], plain["acknowledged"])
+    if plain["recipients"]:
+        _print_recipients(plain["recipients"], plain["acknowledged"])
+    else:
+        note(say("没有部门取得过有误的数据，无须通知。", "No department got the wrong data; nobody had to be told."))
     return OK
 
 

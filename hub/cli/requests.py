@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hub.casewords import CASE_STATES
-from hub.cli.common import By, Json, Page, Revision, Size, opened, state_word
+from hub.cli.common import By, Json, Page, Revision, Size, action_words, day, opened, state_word
 from hub.cli.language import LANG, say
 from hub.cli.output import DATA_INVALID, NOT_PERMITTED, OK, WAITING, note, out, print_json, table
 from hub.cli.terms import Actions, Days, Masks, Matters, OnlyFields, Quota, Rows, less, rules, wishes
@@ -279,8 +279,7 @@ def supply(
 
     with opened() as office:
         case = applications.supply(office, id_, answer, actor=Actor.parse(by), revision=revision)
-        _told(office, case, as_json=as_json)
-    return OK
+        return _told(office, case, as_json=as_json)
 
 
 @requests.command("approve", help=say("同意，或同意其中一部分", "Agree, as asked or to less"))
@@ -321,6 +320,9 @@ def refuse(
     with opened() as office:
         case = applications.refuse(office, id_, ground=ground, actor=Actor.parse(by), note=note_, revision=revision)
         _told(office, case, as_json=as_json)
+        if not as_json:
+            until = day(office.clocks.due(applications.DISPUTE_WINDOW, case.updated_at).due)
+            note(say(f"申请方可于 {until} 前提出争议。", f"The applicant may dispute this until {until}."))
     return OK
 
 
@@ -433,7 +435,7 @@ def _show(plain: dict[str, Any]) -> None:
         [say("申请方", "Applicant"), plain["applicant"]],
         [say("资源", "Resource"), f"{plain['resource']} ({plain['provider']})"],
         [say("事项", "Matters"), ", ".join(plain["purposes"])],
-        [say("操作", "Actions"), ", ".join(plain["actions"])],
+        [say("操作", "Actions"), action_words(plain["actions"])],
         [say("行范围", "Rows"), "; ".join(plain["rows"])],
         [say("每日调用量", "Calls a day"), plain["volume_per_day"] or ""],
         [say("期限（天）", "Term in days"), plain["term_days"]],

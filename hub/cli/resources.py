@@ -142,6 +142,8 @@ def _show(plain: dict[str, Any], found: InformationResource, current: Responsibi
 
 
 def _show_rest(plain: dict[str, Any]) -> None:
+    from catalog.domains import QUALITY_KIND
+
     if plain["responsibilities"]:
         out.print()
         table(
@@ -160,7 +162,13 @@ def _show_rest(plain: dict[str, Any]) -> None:
             ([f"{n['matter']} {n['matter_name']}", "、".join(n["fields"]), n["replaces"]] for n in plain["needs"]),
         )
     for rule in plain.get("quality", ()):
-        out.print(f"{say('质量规则', 'Quality')}: {rule['kind']} {rule['field']} {rule['threshold']:g}", markup=False)
+        kind = QUALITY_KIND.find(rule["kind"])
+        words = [
+            QUALITY_KIND.word(kind) if kind is not None and LANG == "zh" else rule["kind"],
+            rule["field"],
+            f"{rule['threshold']:g}",
+        ]
+        out.print(f"{say('质量规则：', 'Quality: ')}{' '.join(filter(None, words))}", markup=False)
     for change in plain.get("changes", ()):
         out.print(
             f"{change['published_at'][:10]}  {_CHANGES[change['change']]}  {change['version'][:19]}…", markup=False

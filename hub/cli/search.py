@@ -106,7 +106,8 @@ def show_results(results: Results, list_: ResponsibilityList, *, explain: bool) 
             for part in hit.parts:
                 out.print(f"  {part.points:>4}  {part.words(LANG)}", markup=False)
     shown = (results.page - 1) * results.size + len(results.hits)
-    note(say(f"共 {results.total} 个资源。", f"{results.total} resources."))
+    many = "" if results.total == 1 else "s"
+    note(say(f"共 {results.total} 个资源。", f"{results.total} resource{many}."))
     if results.hits and shown < results.total:
         note(say(f"下一页：--page {results.page + 1}", f"Next page: --page {results.page + 1}"))
 

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from audit.entry import Entry
+from catalog.clock import SHANGHAI
 from catalog.correction import Fault, Ground
 from catalog.steps import CaseInvalidError, NotYoursError, StepNotAllowedError
 from hub import corrections
@@ -315,3 +316,15 @@ def test_a_list_of_corrections_names_nobody(scene):
     assert corrections.view(case, "GA")["allowed"] == ["ask", "accept", "reject"]
     with scene.office.control.reading() as connection:
         assert connection.execute(sa.select(DisputeMark.case_id)).scalars().all() == [case.id]
+
+
+def test_the_day_that_was_promised_is_the_day_one_is_reminded_of(scene):
+    office = scene.office
+    case = corrections.submit(office, claim(), actor=CONSUMER)
+    promised = NOW.date() + timedelta(days=30)
+    accepted = corrections.accept(office, case.id, actor=PROVIDER, mend_by=promised)
+    assert accepted.rule == "correction.promised"
+    assert accepted.due_at.astimezone(SHANGHAI).isoformat() == f"{promised}T23:59:59+08:00"
+    assert accepted.remind_at.astimezone(SHANGHAI).isoformat() == f"{promised}T00:00:00+08:00"
+    entry = Entry.decode(office.evidence.log.entry(office.evidence.log.size - 1))
+    assert entry.facts["due"] == f"{promised}T15:59:59+00:00"

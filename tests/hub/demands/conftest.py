@@ -12,7 +12,10 @@ from hub.control import Control
 from hub.evidence import Evidence
 from hub.office import Office
 from hub.published import publish_list
+from tests.hub.databases import database
 from tests.hub.world import Clock
+
+__all__ = ["database"]
 
 DEMO = replace(load(Path(__file__).parents[3] / "demo" / "responsibilities.yaml"), office="SZJ")
 NOW = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)  # a Monday, half past nine in Shanghai

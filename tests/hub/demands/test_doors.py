@@ -53,7 +53,7 @@ def test_a_demand_by_command(run):
         "demand", "new", "殡葬火化信息", "--for", "停发待遇前核对", "--from", "WJW", "--by", "MZJ:desk", "--json"
     )
     id_ = json.loads(told.stdout)["id"]
-    assert json.loads(run("demand", "list", "--state", "submitted", "--json").stdout)["total"] == 1
+    assert json.loads(run("demand", "list", "--state", "submitted", "--json").stdout)[0]["id"] == id_
     run("demand", "claim", id_, "--by", "MZJ:desk", fails=NotYoursError)
     run("demand", "claim", id_, "--by", "WJW:desk")
     run("demand", "answer", id_, "--met", "none", "--by", "WJW:desk", fails=CaseInvalidError)
@@ -84,7 +84,7 @@ def test_the_inbox_says_what_waits_and_takes_notices_out(run, office):
     case = demands.submit(office, CIVIL, words="殡葬", purpose="核对", suspected="WJW")
     sweep(office, at=NOW + timedelta(days=8))
     plain = json.loads(run("inbox", "--by", "WJW:desk", "--json").stdout)
-    assert [one["case"] for one in plain["waiting"]] == [case.id]
+    assert [one["id"] for one in plain["waiting"]] == [case.id]
     assert [one["kind"] for one in plain["notices"]] == ["case_overdue", "demand_opened"]
     number = plain["notices"][0]["id"]
     assert run("inbox", "--by", "SZJ:desk", "--read", str(number)).code == NOT_FOUND, "another department's"

@@ -13,7 +13,10 @@ from hub.actors import Actor
 from hub.control import GrantRow
 from hub.office import Office
 from tests.catalog.conftest import make_list, make_resource
+from tests.hub.databases import database
 from tests.hub.world import Clock
+
+__all__ = ["database"]
 
 NOW = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
 EDITOR, REVIEWER, OTHER = Actor.parse("D1:editor"), Actor.parse("D1:reviewer"), Actor.parse("D2:window")

@@ -7,7 +7,7 @@ import pytest
 from hub.search import Search
 from hub.settings import Settings
 from tests.catalog.search.worlds import make_list
-from tests.hub.search import postgres
+from tests.hub.databases import POSTGRESQL, SQLITE
 
 
 @pytest.fixture(scope="session")
@@ -15,21 +15,17 @@ def city():
     return make_list()
 
 
-@pytest.fixture(scope="session")
-def search_postgres_url():
-    if postgres.binaries() is None:
-        pytest.skip(postgres.NEEDED)
-    with postgres.running() as url:
-        yield url
-
-
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session", params=[SQLITE, pytest.param(POSTGRESQL, marks=pytest.mark.service(POSTGRESQL))])
 def place(request, tmp_path_factory):
     """Settings of a deployment that keeps its control database, and with it the index, in either."""
     settings = Settings.at(tmp_path_factory.mktemp(request.param) / "var")
-    if request.param == "postgresql":
-        return replace(settings, control_url=request.getfixturevalue("search_postgres_url"))
-    return settings
+    if request.param == SQLITE:
+        yield settings
+        return
+    server = request.getfixturevalue("postgres")
+    name = server.create()
+    yield replace(settings, control_url=server.url(name))
+    server.drop(name)
 
 
 @pytest.fixture(scope="session")
