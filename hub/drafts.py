@@ -24,7 +24,7 @@ from catalog.steps import CaseInvalidError, problem
 from hub.cases import Turn
 from hub.control import CaseEvent
 from hub.dependents import readers
-from hub.errors import CaseConflictError, ListSupersededError, VersionUnknownError
+from hub.errors import CaseConflictError, ListMissingError, ListSupersededError, VersionUnknownError
 from hub.published import (
     Published,
     current_held,
@@ -346,11 +346,13 @@ def resolve(office: Office, reference: str) -> ResponsibilityList:
     Raises:
         VersionUnknownError: there is none, or several versions begin so.
         CaseUnknownError: no draft has this number.
-        ListMissingError, ListDamagedError: it is known, and not in the store any more.
+        ListMissingError, ListDamagedError: nothing is published yet, or it is not in the store any more.
     """
     known = [found.version for found in versions(office.control)]
     if reference in (CURRENT, PREVIOUS):
         position = (CURRENT, PREVIOUS).index(reference)
+        if not known:
+            raise ListMissingError(version="")
         if len(known) <= position:
             raise VersionUnknownError(version=reference)
         return list_version(office.settings, known[position])

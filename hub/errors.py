@@ -228,8 +228,8 @@ class ListMissingError(SetupError):
     """No responsibility list is published, or not the version asked for."""
 
     code = "list_missing"
-    en = "No published responsibility list {version}. Publish one first."
-    zh = "没有已发布的责任清单 {version}。请先发布清单。"
+    en = "No responsibility list is published, or not version `{version}`. Publish one: `zhengtong list publish FILE`."
+    zh = "尚未发布责任清单，或没有版本 `{version}`。请先发布：`zhengtong list publish FILE`。"
 
 
 class ListDamagedError(SetupError):

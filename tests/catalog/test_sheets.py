@@ -337,7 +337,8 @@ def test_a_stray_cell_far_off_is_refused_before_the_sheet_is_laid_out():
 
 
 def test_files_that_cannot_be_opened(tmp_path):
-    for name, expected in (("none.xlsx", "not_found"), ("none.doc", "suffix")):
+    (tmp_path / "some.doc").write_bytes(b"")
+    for name, expected in (("none.xlsx", "not_found"), ("none.doc", "not_found"), ("some.doc", "suffix")):
         with pytest.raises(ListUnreadableError) as caught:
             load(tmp_path / name)
         assert caught.value.why == expected

@@ -244,7 +244,7 @@ def test_from_application_to_grant_on_the_command_line(run, city, tmp_path):
     id_ = case["id"]
     assert run("request", "check", id_)[0] == 8
     assert run("request", "ask", id_, "何用？", "--by", "GA:reviewer")[0] == 0
-    assert run("request", "supply", id_, "邮寄", "--by", "RS:window")[0] == 0
+    assert run("request", "supply", id_, "邮寄", "--by", "RS:window")[0] == 8
     assert run("request", "approve", id_, "--by", "RS:window")[0] == 4
     assert run("request", "approve", id_, "--by", "GA:reviewer", "--revision", "1")[0] == 6
     assert run("request", "approve", id_, "--by", "GA:reviewer", "--mask", "name=paint")[0] == 2

@@ -111,7 +111,7 @@ def test_from_draft_over_review_into_force(shell, files):
     backwards = shell("list", "diff", "current", "previous", "--json")
     assert any(c["weight"] == "widening" for c in backwards["changes"])
     assert shell("list", "show", "--version", "previous", "--json")["title"].endswith("修订）")
-    assert shell("list", "diff", "current", "ffffffff", "--json", code=1)["code"] == "list_missing"
+    assert shell("list", "diff", "current", "ffffffff", "--json", code=3)["code"] == "list_version_unknown"
     assert shell("list", "draft", "LAAAAAAAA", "--json", code=3)["code"] == "case_unknown"
 
 

@@ -18,6 +18,7 @@ from hub.errors import (
     ListDamagedError,
     ListMissingError,
     ListSupersededError,
+    VersionUnknownError,
 )
 from hub.notices import tray
 from hub.published import current_version, list_path, list_version, publish_list, versions
@@ -242,6 +243,8 @@ def test_references_to_versions_and_drafts(office):
     with pytest.raises(ListMissingError):
         drafts.resolve(office, "current")
     in_force(office, FIRST)
+    with pytest.raises(VersionUnknownError):
+        drafts.resolve(office, "previous")
     in_force(office, SECOND)
     case = drafts.submit(office, THIRD, actor=EDITOR)
     digest = FIRST.version.removeprefix("sha256:")
@@ -256,7 +259,7 @@ def test_references_to_versions_and_drafts(office):
     ):
         assert drafts.resolve(office, reference) == found
     for reference in (digest[:7], "ffffffff", "", "../../etc/passwd"):
-        with pytest.raises(ListMissingError):
+        with pytest.raises(VersionUnknownError):
             drafts.resolve(office, reference)
     with pytest.raises(CaseUnknownError):
         drafts.resolve(office, "LAAAAAAAA")
