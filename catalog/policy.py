@@ -439,7 +439,14 @@ class _Terms:
             which_zh = f" `{request.grant}`" if request.grant is not None else ""
             words = {"consumer": request.consumer, "resource": request.resource, "which": which, "which_zh": which_zh}
             return [reason("no_grant", **words)]
-        return [told for grant in self._own for told in against_grant(request, self._list, grant, on)]
+        # Why a grant ended that another took the place of is of no use to anybody.
+        replaced = {grant.predecessor for grant in self._own}
+        return [
+            told
+            for grant in self._own
+            if grant.id not in replaced
+            for told in against_grant(request, self._list, grant, on)
+        ]
 
 
 def _with_withheld(

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from catalog.eligibility import check_text
 from catalog.model import EVERYONE
 from catalog.steps import (
     CaseInvalidError,
@@ -312,6 +313,10 @@ def _check_note(note: str, *, needed: bool = True) -> None:
         raise CaseInvalidError([problem("note", "note_missing")])
     if len(note) > MAX_NOTE_CHARS:
         raise CaseInvalidError([problem("note", "note_too_long", length=str(len(note)), limit=str(MAX_NOTE_CHARS))])
+    # It goes into notices.
+    found = check_text("note", note, MAX_NOTE_CHARS)
+    if found:
+        raise CaseInvalidError(found)
 
 
 # The form in which a draft is stored and logged.

@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from catalog.errors import CatalogError
-from catalog.model import FieldKind
+from catalog.model import Check, FieldKind
 from catalog.steps import Problem, problem, register_problems
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ MAX_RULES: Final = 20  # of one grant; more is a view of its own, which its prov
 MAX_VALUES: Final = 500  # of one rule; a province has fewer counties
 MAX_RULE_CHARS: Final = 10_000  # 500 values of up to 18 characters, such as a credit code
 _SHOWN_CHARS: Final = 60  # of a rule that is quoted back
+# A rule stands in the public log with the grant's terms, so that it must not tell a person from another. Of an identity
+# number the region at its beginning may stand there.
+_PERSONAL_GRADE: Final = 3
+_REGION_CHARS: Final = 6
+_LONG_NUMBER = re.compile(r"[0-9０-９]{11}")
 
 
 class RowOp(StrEnum):
@@ -141,7 +146,9 @@ def _check_count(field: str, op: RowOp, values: tuple[str, ...]) -> None:
 
 
 def _refuse(rule: str, why: str, why_zh: str) -> NoReturn:
-    shown = rule if len(rule) <= _SHOWN_CHARS else rule[:_SHOWN_CHARS] + "…"
+    # What was meant as a value may be a person's number, wherever it stands.
+    shown = _LONG_NUMBER.sub("…", rule)
+    shown = shown if len(shown) <= _SHOWN_CHARS else shown[:_SHOWN_CHARS] + "…"
     raise RowRuleError(rule=shown, why=why, why_zh=why_zh)
 
 
@@ -339,6 +346,10 @@ register_problems(
             "`{value}` is no administrative division code of 2, 4, 6, 9 or 12 digits; mend it",
             "`{value}` 不是 2、4、6、9 或 12 位行政区划代码，请更正",
         ),
+        "row_value_personal": (
+            "values of `{field}` may tell who somebody is, and a grant is public; use a region, a date or a code",
+            "`{field}` 的取值可能识别到个人，而授权内容公开，请改用行政区划、日期或代码",
+        ),
         "row_rules_too_many": (
             "{count} are more than the {limit} that are possible; widen the rules or ask for a resource of its own",
             "共 {count} 项，超过上限 {limit} 项，请放宽规则或另设信息资源",
@@ -375,8 +386,22 @@ def _check(where: str, rule: RowRule, resource: InformationResource) -> list[Pro
         return [problem(where, "row_op_unfit", op=sign, field=field.name, type=str(field.type), allowed=allowed)]
     if len(rule.values) > MAX_VALUES:
         return [problem(where, "row_rules_too_many", count=str(len(rule.values)), limit=str(MAX_VALUES))]
+    if _tells_people_apart(rule, field, resource):
+        return [problem(where, "row_value_personal", field=field.name)]
     found = [_check_value(where, rule, field, value, resource) for value in rule.values]
     return [one for one in found if one is not None]
+
+
+def _tells_people_apart(rule: RowRule, field: Field, resource: InformationResource) -> bool:
+    """Whether the values of *rule* may be those of a person."""
+    if field.type.kind is not FieldKind.STRING or field.codes or field.name == resource.region_field:
+        return False
+    if rule.op is RowOp.PREFIX and all(len(value) <= _REGION_CHARS for value in rule.values):
+        return False
+    if field.check is Check.USCC:
+        return False
+    personal = field.check is Check.CITIZEN_ID or field.grade >= _PERSONAL_GRADE
+    return personal or any(_LONG_NUMBER.search(value) for value in rule.values)
 
 
 def _check_value(where: str, rule: RowRule, field: Field, value: str, resource: InformationResource) -> Problem | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from catalog import masks as mask_rules
 from catalog.model import Mask
-from catalog.rows import rules_from_plain, rules_to_plain
+from catalog.rows import check_rules, rules_from_plain, rules_to_plain
 from catalog.steps import Problem, problem, register_problems
 
 if TYPE_CHECKING:
@@ -160,6 +160,8 @@ def excess(less: Less, asked: Terms, resource: InformationResource | None) -> tu
         found += [problem(where, "terms_more", value=value) for value in has if value not in had]
         if not has:
             found.append(problem(where, "terms_empty", what=where, what_zh=what_zh))
+    if resource is not None:
+        found += check_rules(less.rows, resource)
     found += _numbers(terms, asked)
     found += _weaker(less, asked, terms, resource)
     return tuple(found)

@@ -197,6 +197,8 @@ def approve(
     Raises:
         ApplicationOutdatedError: the list in force changes what is asked for; it names what.
     """
+    if note:
+        need_text("note", note)
     list_ = office.list_
     with office.cases.begin() as transaction:
         case, _ = _get(transaction, id_, revision)
@@ -228,6 +230,8 @@ def refuse(office: Office, id_: str, *, ground: str, actor: Actor, note: str = "
 
 def withdraw(office: Office, id_: str, *, actor: Actor, note: str = "", revision: int | None = None) -> Case:
     """Take the application back."""
+    if note:
+        need_text("note", note)
     with office.cases.begin() as transaction:
         case, application = _get(transaction, id_, revision)
         return _act(
@@ -277,6 +281,9 @@ def settle(
     """
     if note:
         need_text("note", note)
+    if document:
+        # A citation that is public like a ground, and told to both sides.
+        need_text("document", document)
     list_ = office.list_
 
     def settled(current: Application, grant: str) -> Application:

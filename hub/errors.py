@@ -168,8 +168,8 @@ class DeniedError(HubError):
         self.decision = decision
         self.reasons: tuple[Reason, ...] = decision.reasons
         super().__init__(
-            why=" ".join(r.text("en") for r in decision.reasons),
-            why_zh="".join(r.text("zh") for r in decision.reasons),
+            why=". ".join(r.text("en") for r in decision.reasons),
+            why_zh="。".join(r.text("zh") for r in decision.reasons),
         )
 
 

@@ -178,7 +178,7 @@ def _add_catalogue(app: FastAPI) -> None:
 
 
 def _add_invocation(app: FastAPI) -> None:
-    statuses = _documented(400, 401, 403, 404, 413, 415, 422, 503)
+    statuses = _documented(400, 401, 403, 404, 413, 415, 422, 429, 503)
 
     async def call(action: str, request: Request, code: str) -> Response:
         service = _service(request)

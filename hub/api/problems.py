@@ -76,6 +76,9 @@ _INTERNAL = {
 }
 _RANGE = re.compile(r"(?P<tag>\*|[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)(?:\s*;\s*q=(?P<q>[01](?:\.[0-9]{0,3})?))?")
 MAX_LANGUAGE_CHARS = 200
+# Identity, phone and card numbers, which callers put into the wrong place and no problem says back. Digits within a
+# digest or an identifier are none.
+_PERSONAL = re.compile(r"(?<![0-9A-Za-z])(?:1[3-9][0-9]{9}|[0-9]{17}[0-9Xx]|[0-9]{16}|[0-9]{19})(?![0-9A-Za-z])")
 
 
 def language(accept: str | None) -> str:
@@ -103,10 +106,13 @@ def problem(error: Known, lang: str, *, refused: RefusedError | None = None) -> 
     plain = _plain(status, error.code, error.text(lang), lang)
     if isinstance(error, errors.DeniedError):
         plain["reasons"] = [
-            {"code": reason.code, "text": reason.text(lang), "remedy": remedy(reason.code)} for reason in error.reasons
+            {"code": reason.code, "text": unnamed(reason.text(lang)), "remedy": remedy(reason.code)}
+            for reason in error.reasons
         ]
     if isinstance(error, steps.CaseInvalidError):
-        plain["problems"] = [{"where": p.where, "code": p.code, "text": p.text(lang)} for p in error.problems]
+        plain["problems"] = [
+            {"where": unnamed(p.where), "code": p.code, "text": unnamed(p.text(lang))} for p in error.problems
+        ]
     if refused is not None:
         plain["receipt"] = refused.receipt.plain()
     return plain
@@ -148,8 +154,13 @@ def _plain(status: int, code: str, detail: str, lang: str) -> dict[str, Any]:
         "title": chinese if lang == "zh" else english,
         "status": status,
         "code": code,
-        "detail": detail,
+        "detail": unnamed(detail),
     }
+
+
+def unnamed(text: str) -> str:
+    """*text* without what may be a person's number: whatever was said, it is quoted back to nobody."""
+    return _PERSONAL.sub("…", text)
 
 
 def known_problems() -> dict[str, dict[str, Any]]:
