@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  make demo ONCE=1 ends by itself; make demo SCALE=0.1 makes a smaller city"
+	@echo "  make demo ONCE=1 ends by itself; make demo SCALE=0.1 makes a smaller city; SCALE=city the catalogue of a large one"
 
 # uv comes first, by pip and by hash; it then installs the whole lock, by hash, several times as fast as pip.
 $(STAMP): requirements.lock requirements-bootstrap.lock setup.cfg

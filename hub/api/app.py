@@ -29,6 +29,7 @@ from hub.api import (
     schemas,
     search,
 )
+from hub.api.bodyshapes import describe
 from hub.api.replies import bearer, read_body, refuse, reply
 from hub.errors import HubError, InvalidRequestError, NotFoundError, ResourceUnknownError
 from hub.invocation import RefusedError
@@ -260,6 +261,8 @@ def _complete_openapi(app: FastAPI) -> None:
     original = app.openapi
 
     def openapi() -> dict[str, Any]:
+        if app.openapi_schema is not None:
+            return app.openapi_schema
         document = original()
         components = document.setdefault("components", {})
         components.setdefault("securitySchemes", {})["callerKey"] = {
@@ -272,6 +275,8 @@ def _complete_openapi(app: FastAPI) -> None:
             plain = shape.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
             known.update(plain.pop("$defs", {}))
             known[shape.__name__] = plain
+        for feature in (applications, grants, corrections, demands):
+            describe(document, feature.BODIES, feature.BODY_STEPS)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

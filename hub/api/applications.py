@@ -16,6 +16,7 @@ from hub import applications
 from hub.actors import Role
 from hub.api import doors
 from hub.api.bodies import ASKED, LESS, Body
+from hub.api.bodyshapes import NAMES, WISHES, BodyShape, Schema
 from hub.api.shapes import documented
 from hub.errors import NotFoundError, RoleMissingError
 
@@ -299,4 +300,27 @@ _STEPS: dict[str, _Taken] = {
     "withdraw": ((Role.APPLY,), ("note",), _withdraw),
     "dispute": ((Role.APPLY,), ("reason",), _dispute),
     "settle": ((Role.REVIEW, Role.OFFICE), ("give", "ground", "note", "document", *LESS), _settle),
+}
+
+_NEEDED = {
+    "ask": ("question",),
+    "supply": ("answer",),
+    "refuse": ("ground",),
+    "dispute": ("reason",),
+    "settle": ("give",),
+}
+
+
+def _kind(step: str) -> Schema:
+    return WISHES if step == "supply" else NAMES
+
+
+BODIES = {
+    "/v1/applications": BodyShape(("resource", "purposes"), tuple(sorted({*ASKED} - {"resource", "purposes"})), WISHES)
+}
+BODY_STEPS = {
+    "/v1/applications/{id_}:{step}": {
+        step: BodyShape(_NEEDED.get(step, ()), tuple(n for n in allowed if n not in _NEEDED.get(step, ())), _kind(step))
+        for step, (_, allowed, _) in _STEPS.items()
+    }
 }

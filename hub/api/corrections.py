@@ -15,6 +15,7 @@ from catalog.correction import MAX_TEXT_CHARS, Fault, Ground
 from hub import corrections, recall
 from hub.actors import Role
 from hub.api import doors
+from hub.api.bodyshapes import GROUNDS, NAMES, UPHELD, BodyShape
 from hub.api.shapes import documented
 from hub.corrections import Claim
 from hub.errors import InvalidRequestError
@@ -219,7 +220,8 @@ def _add_steps(app: FastAPI) -> None:
         """Dispute a record, fields of it, or a resource as such.
 
         `resource`, `fault` and `wrong` (what is wrong, in words); `key` (the record's whole primary key) or `entry`
-        (the receipt's number, of an answer about one record); `fields`; `right` and `evidence`.
+        (the receipt's number, of an answer about one record); `fields`; `right`; `evidence`, without which a wrong
+        value is not taken up.
         """
         return await doors.run(_submit, request, await doors.read_object(request))
 
@@ -418,3 +420,18 @@ def _upheld(text: str) -> bool:
             where="outcome", why="`upheld` or `dismissed` is wanted", why_zh="应为 `upheld` 或 `dismissed`"
         )
     return text == "upheld"
+
+
+BODIES = {
+    "/v1/corrections": BodyShape(
+        ("resource", "fault", "wrong"), ("key", "entry", "fields", "right", "evidence"), NAMES
+    ),
+    "/v1/recalls": BodyShape(("resource",), ("key", "fields", "since", "until", "note"), NAMES),
+    "/v1/recalls/{id_}:acknowledge": BodyShape(("done",)),
+}
+BODY_STEPS = {
+    "/v1/corrections/{id_}:{step}": {
+        step: BodyShape(required, optional, special=(("ground", GROUNDS), ("outcome", UPHELD)))
+        for step, (_, required, optional) in _STEPS.items()
+    }
+}

@@ -17,6 +17,7 @@ from catalog.demand import Answer, Demand, met_by
 from hub import demands, forms
 from hub.actors import Role
 from hub.api import doors
+from hub.api.bodyshapes import ANSWERS, LABELS, BodyShape
 from hub.api.shapes import documented
 from hub.errors import InvalidRequestError
 
@@ -277,3 +278,19 @@ def _day(text: str) -> date | None:
         raise InvalidRequestError(
             where="planned_on", why="a date like 2026-10-08 is wanted", why_zh="应为日期，如 2026-10-08"
         ) from error
+
+
+BODIES = {
+    "/v1/demands": BodyShape(("words", "purpose"), ("matter", "suspected")),
+    "/v1/forms:check": BodyShape(("fields",), ("matter",), LABELS),
+}
+BODY_STEPS = {
+    "/v1/demands/{id_}:{step}": {
+        "claim": BodyShape(),
+        "assign": BodyShape(("department",)),
+        "answer": BodyShape(
+            ("outcome",), ("resource", "ground", "planned_on", "note"), special=(("outcome", ANSWERS),)
+        ),
+        "withdraw": BodyShape((), ("why",)),
+    }
+}

@@ -16,6 +16,7 @@ from hub.actors import Role
 from hub.api import doors
 from hub.api.applications import MEMBERS, sees_all
 from hub.api.bodies import LESS, Body
+from hub.api.bodyshapes import NAMES, BodyShape
 from hub.api.shapes import documented
 from hub.errors import NotFoundError
 from hub.usage import count
@@ -174,3 +175,9 @@ def _answer(request: Request, record: GrantRecord) -> Response:
     count(office.control, office.evidence.log)
     use = grants.use_of(office.control, record.grant.id, on=office.now())
     return doors.answer(request, grants.plain(record, office.now(), use))
+
+
+BODIES: dict[str, BodyShape] = {}
+BODY_STEPS = {
+    "/v1/grants/{id_}:{step}": {step: BodyShape(("reason",), LESS if step == "shrink" else (), NAMES) for step in STEPS}
+}

@@ -203,7 +203,7 @@ def test_terms_of_the_wrong_shape_are_refused(http, keys):
 
 def test_the_addresses_are_documented(http):
     document = http.get("/openapi.json").json()
-    for path in ("/v1/applications", "/v1/applications/{id_}:{step}", "/v1/grants", "/v1/grants/{id_}:{step}"):
+    for path in ("/v1/applications", "/v1/applications/{id_}:approve", "/v1/grants", "/v1/grants/{id_}:hand-back"):
         assert path in document["paths"]
     assert "ApplicationShape" in document["components"]["schemas"]
 

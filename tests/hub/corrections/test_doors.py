@@ -209,7 +209,7 @@ def test_every_route_is_documented(http):
         ("/v1/corrections", "get"),
         ("/v1/corrections", "post"),
         ("/v1/corrections/{id_}", "get"),
-        ("/v1/corrections/{id_}:{step}", "post"),
+        ("/v1/corrections/{id_}:accept", "post"),
         ("/v1/corrections/{id_}/recipients", "get"),
         ("/v1/recalls", "get"),
         ("/v1/recalls", "post"),

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from catalog.decide import Policy, decide
+from hub.cli.app import run
 from hub.demo.reference import grants_for, reference_list, requests_for
 from hub.demo.reference import story as telling
 from hub.demo.reference.story import QUERIES, CityStory
@@ -67,3 +68,24 @@ def test_the_story_publishes_searches_and_applies(tmp_path, monkeypatch):
         assert [one.already for one in story.apply()] == [True, True, True]
     finally:
         story.close()
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_story_is_told_by_the_command(tmp_path, monkeypatch, capsys, lang):
+    monkeypatch.setattr(telling, "reference_list", lambda seed: reference_list(seed, resources=120))
+    monkeypatch.setenv("ZHENGTONG_HOME", str(tmp_path / "var"))
+    monkeypatch.setattr("hub.cli.language.LANG", lang)
+    assert run(["demo", "--scale", "city", "--once"]) == 0
+    told = capsys.readouterr()
+    assert "不动产登记信息" in told.out
+    assert "1,227" in told.err
+    # A home of its own: the small city beside it is left alone.
+    assert [path.name for path in (tmp_path / "var").iterdir()] == ["reference-city"]
+
+
+@pytest.mark.parametrize("scale", ["0", "town", "101", "nan"])
+def test_another_size_is_refused_before_anything_is_made(tmp_path, monkeypatch, capsys, scale):
+    monkeypatch.setenv("ZHENGTONG_HOME", str(tmp_path / "var"))
+    assert run(["demo", "--scale", scale, "--once"]) == 2
+    assert "--scale" in capsys.readouterr().err
+    assert not (tmp_path / "var").exists()
