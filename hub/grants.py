@@ -88,6 +88,7 @@ class GrantRecord:
     ended_why: str
     ended_by: str
     ended_log_index: int | None
+    suspended_by: str = ""
 
     def state(self, at: datetime) -> str:
         """``in_force``, ``suspended``, ``expired``, ``revoked``, ``handed_back`` or ``replaced``."""
@@ -205,6 +206,7 @@ def plain(record: GrantRecord, at: datetime, use: Use | None = None) -> dict[str
         "rows": [],
         "quota_per_day": 0,
         "suspended_at": None,
+        "suspended_by": record.suspended_by,
         "application": "",
         "predecessor": "",
         **grant_to_plain(grant),
@@ -239,7 +241,7 @@ def provider_of(office: Office, grant: Grant) -> str:
 # --- Giving: called by `hub.applications` and by `shrink`, and by nothing else ---------------------------------------
 
 
-def _insert(transaction: Transaction, grant: Grant, *, by: str) -> int:
+def _insert(transaction: Transaction, grant: Grant, *, by: str, suspended_by: str = "") -> int:
     """Give *grant* in *transaction*, which also holds the step that decided so; the index of its entry.
 
     The entry goes first: a crash before the commit leaves an entry about a grant that never opened anything.
@@ -270,6 +272,7 @@ def _insert(transaction: Transaction, grant: Grant, *, by: str) -> int:
             rows=rules_to_plain(grant.rows),
             quota_per_day=grant.quota_per_day,
             suspended_at=grant.suspended_at,
+            suspended_by=suspended_by,
             application=grant.application,
             predecessor=grant.predecessor,
         )
@@ -314,7 +317,7 @@ def suspend(office: Office, grant: str, *, actor: Actor, reason: str) -> GrantRe
 
 
 def resume(office: Office, grant: str, *, actor: Actor, reason: str) -> GrantRecord:
-    """Let a suspended *grant* hold again; for its provider or the office of the list.
+    """Let a suspended *grant* hold again; for its provider or the office, if the office suspended it for the office.
 
     Raises:
         GrantUnknownError, NotYoursError, StepNotAllowedError, CaseInvalidError: nothing was done.
@@ -328,13 +331,18 @@ def _rest(office: Office, id_: str, step: str, *, actor: Actor, reason: str) -> 
         known = _read(transaction.connection, id_, hold=True)
         _need(actor, _overseers(office, known.grant))
         _require(known, step, transaction.at)
+        if step == "resume" and known.suspended_by and known.suspended_by == office.list_.office:
+            # What the office has stopped, the office lets go on.
+            _need(actor, (known.suspended_by,))
         since = transaction.at if step == "suspend" else None
+        stopped_by = actor.department if step == "suspend" else ""
         change = "suspended" if step == "suspend" else "resumed"
         _change_entry(transaction, known.grant, f"grant.{change}", actor, reason)
-        transaction.connection.execute(sa.update(GrantRow).where(GrantRow.id == id_).values(suspended_at=since))
+        resting = {"suspended_at": since, "suspended_by": stopped_by}
+        transaction.connection.execute(sa.update(GrantRow).where(GrantRow.id == id_).values(resting))
         raise_generation(transaction.connection)
         _tell(office, transaction, known.grant, change, by=actor, note=reason)
-    return replace(known, grant=replace(known.grant, suspended_at=since))
+    return replace(known, grant=replace(known.grant, suspended_at=since), suspended_by=stopped_by)
 
 
 def revoke(office: Office, grant: str, *, actor: Actor, reason: str) -> GrantRecord:
@@ -398,10 +406,10 @@ def shrink(office: Office, grant: str, less: Less, *, actor: Actor, reason: str)
         _need(actor, (old.consumer, *_overseers(office, old)))
         _require(known, "shrink", transaction.at)
         successor = _lessened(old, less, list_, transaction)
-        index = _insert(transaction, successor, by=str(actor))
+        index = _insert(transaction, successor, by=str(actor), suspended_by=known.suspended_by)
         _replace(transaction, old, successor, by=str(actor), why=reason)
         _tell(office, transaction, old, "shrunk", by=actor, note=reason, successor=successor.id)
-    return GrantRecord(successor, str(actor), transaction.at, index, "", "", "", None)
+    return GrantRecord(successor, str(actor), transaction.at, index, "", "", "", None, known.suspended_by)
 
 
 def _lessened(old: Grant, less: Less, list_: ResponsibilityList, transaction: Transaction) -> Grant:
@@ -516,4 +524,5 @@ def _record(row: Mapping[str, Any]) -> GrantRecord:
         ended_why=row["ended_why"],
         ended_by=row["revoked_by"] or "",
         ended_log_index=None if row["revoked_log_index"] is None else int(row["revoked_log_index"]),
+        suspended_by=row["suspended_by"],
     )

@@ -62,6 +62,7 @@ class GrantSummaryShape(BaseModel):
     starts: str
     expires: str
     suspended_at: str | None
+    suspended_by: str
     revoked_at: str | None
     list_version: str
     ground: str

@@ -228,6 +228,7 @@ class GrantRow(Base):
     rows: Mapped[list[Any]] = mapped_column(JSON, default=list)
     quota_per_day: Mapped[int] = mapped_column(BigInteger, default=0)
     suspended_at: Mapped[datetime | None]
+    suspended_by: Mapped[str] = mapped_column(String(100), default="")  # department
     application: Mapped[str] = mapped_column(String(40), default="", index=True)
     predecessor: Mapped[str] = mapped_column(String(40), default="")
     ended: Mapped[str] = mapped_column(String(20), default="")

@@ -233,3 +233,16 @@ def test_a_grant_from_before_applications_were_kept_can_be_read_and_ended(city):
     with pytest.raises(CaseInvalidError, match="beyond the minimum"):
         applications.renew(city, record.grant.id, actor=WINDOW)
     assert applications.renew(city, record.grant.id, actor=WINDOW, reason="业务继续").state == "granted"
+
+
+def test_what_the_office_suspended_only_the_office_lets_go_on(city):
+    given = applications.apply(city, wish(city, FREE), actor=WINDOW).value["grant"]
+    grants.suspend(city, given, actor=KEEPER, reason="违规使用")
+    with pytest.raises(NotYoursError, match="SJ"):
+        grants.resume(city, given, actor=REVIEWER, reason="本部门同意")
+    lessened = grants.shrink(city, given, Less(quota_per_day=5), actor=WINDOW, reason="少用")
+    with pytest.raises(NotYoursError, match="SJ"):
+        grants.resume(city, lessened.grant.id, actor=REVIEWER, reason="本部门同意")
+    assert grants.resume(city, lessened.grant.id, actor=KEEPER, reason="已整改").state(city.now()) == "in_force"
+    grants.suspend(city, lessened.grant.id, actor=REVIEWER, reason="系统检修")
+    assert grants.resume(city, lessened.grant.id, actor=KEEPER, reason="检修结束").suspended_by == ""
