@@ -1,10 +1,11 @@
-"""Reads applications and terms out of JSON bodies, strictly: every member known, every one of its type.
+"""Reads texts, days, applications and terms out of JSON bodies, strictly: every member known and of its type.
 
 What an application may say is `catalog.eligibility`'s; the bytes of a body are read by `hub.api.doors`.
 """
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from catalog.application import DEFAULT_TERM_DAYS, draft
@@ -36,6 +37,51 @@ ASKED = (
     "list_version",
     "renews",
 )
+
+
+def texts(
+    body: Mapping[str, Any], required: tuple[str, ...] = (), optional: tuple[str, ...] = (), *, where: str = ""
+) -> dict[str, str]:
+    """The members that were given, every one a text; a name that is unknown is not repeated, it may be a value.
+
+    Raises:
+        InvalidRequestError: a member is unknown, missing or no text.
+    """
+    if body.keys() - {*required, *optional}:
+        known = ", ".join((*required, *optional)) or "-"
+        raise InvalidRequestError(
+            where=where.rstrip(".") or "body",
+            why=f"a member is not known; known are {known}",
+            why_zh=f"含有未知成员；可用成员为 {known}",
+        )
+    for name in required:
+        if name not in body:
+            raise InvalidRequestError(where=where + name, why="it is missing", why_zh="缺少该成员")
+    given = {name: value for name, value in body.items() if value is not None or name in required}
+    for name, value in given.items():
+        if not isinstance(value, str) or len(value) > MAX_CHARS:
+            raise InvalidRequestError(
+                where=where + name,
+                why=f"a text of at most {MAX_CHARS} characters is wanted",
+                why_zh=f"应为不超过 {MAX_CHARS} 字的文本",
+            )
+    return given
+
+
+def day(given: Mapping[str, str], name: str) -> date | None:
+    """The date in a text member, None where there is none.
+
+    Raises:
+        InvalidRequestError: it is no date.
+    """
+    if not given.get(name):
+        return None
+    try:
+        return date.fromisoformat(given[name])
+    except ValueError as error:
+        raise InvalidRequestError(
+            where=name, why="a date like 2026-10-08 is wanted", why_zh="应为日期，如 2026-10-08"
+        ) from error
 
 
 class Body:

@@ -5,16 +5,17 @@ What a step does is `hub.corrections`' and `hub.recall`'s affair. Bodies may hol
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date  # noqa: TC003 - the framework reads the parameters' types when it starts
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field
 
-from catalog.correction import MAX_TEXT_CHARS, Fault, Ground
+from catalog.correction import Fault, Ground
 from hub import corrections, recall
 from hub.actors import Role
 from hub.api import doors
+from hub.api.bodies import MAX_CHARS, day, texts
 from hub.api.bodyshapes import GROUNDS, NAMES, UPHELD, BodyShape
 from hub.api.shapes import documented
 from hub.corrections import Claim
@@ -292,7 +293,7 @@ def _add_recalls(app: FastAPI) -> None:
 def _submit(request: Request, body: Mapping[str, Any]) -> Response:
     actor = doors.actor(request, *CONSUMERS)
     rest = {name: value for name, value in body.items() if name not in ("key", "fields", "entry")}
-    given = _texts(rest, ("resource", "fault", "wrong"), ("right", "evidence"))
+    given = texts(rest, ("resource", "fault", "wrong"), ("right", "evidence"))
     entry = body.get("entry", corrections.NO_ENTRY)
     if not isinstance(entry, int) or isinstance(entry, bool):
         raise InvalidRequestError(where="entry", why="a number is wanted", why_zh="应为数字")
@@ -308,14 +309,14 @@ def _act(request: Request, id_: str, step: str, body: Mapping[str, Any]) -> Resp
         raise InvalidRequestError(where="step", why=f"one of {allowed} is wanted", why_zh=f"应为：{allowed}")
     roles, required, optional = _STEPS[step]
     actor, office, revision = doors.actor(request, *roles), doors.office(request), doors.if_match(request)
-    given = _texts(body, required, optional)
+    given = texts(body, required, optional)
     if step == "recall":
-        period = recall.period(_day(given, "since"), _day(given, "until"), office.now())
+        period = recall.period(day(given, "since"), day(given, "until"), office.now())
         case = recall.issue_for(office, id_, actor=actor, since=period[0], until=period[1], note=given.get("note", ""))
         return _recalled(request, case, actor.department)
     words: dict[str, Any] = dict(given)
     if "mend_by" in words:
-        words["mend_by"] = _day(given, "mend_by")
+        words["mend_by"] = day(given, "mend_by")
     if "ground" in words:
         words["ground"] = _word(given["ground"], Ground, "ground")
     if "outcome" in words:
@@ -327,16 +328,16 @@ def _act(request: Request, id_: str, step: str, body: Mapping[str, Any]) -> Resp
 def _issue(request: Request, body: Mapping[str, Any]) -> Response:
     actor, office = doors.actor(request, *PROVIDERS), doors.office(request)
     rest = {name: value for name, value in body.items() if name not in ("key", "fields")}
-    given = _texts(rest, ("resource",), ("since", "until", "note"))
+    given = texts(rest, ("resource",), ("since", "until", "note"))
     wrong = corrections.wrong_of(office, given["resource"], _key(body), _fields(body))
-    since, until = recall.period(_day(given, "since"), _day(given, "until"), office.now())
+    since, until = recall.period(day(given, "since"), day(given, "until"), office.now())
     case = recall.issue(office, wrong, actor=actor, since=since, until=until, note=given.get("note", ""))
     return _recalled(request, case, actor.department, status=201)
 
 
 def _acknowledge(request: Request, id_: str, body: Mapping[str, Any]) -> Response:
     actor = doors.actor(request, *CONSUMERS, *PROVIDERS)
-    done = _texts(body, ("done",), ())["done"]
+    done = texts(body, ("done",), ())["done"]
     case = recall.acknowledge(doors.office(request), id_, actor=actor, done=done, revision=doors.if_match(request))
     return _recalled(request, case, actor.department)
 
@@ -351,32 +352,12 @@ def _recalled(request: Request, case: Case, department: str, *, status: int = 20
     return doors.answer(request, plain, status=status, revision=case.revision)
 
 
-def _texts(body: Mapping[str, Any], required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, str]:
-    """The members that were given, every one a text; a name that is unknown is not repeated, it may be a value."""
-    if body.keys() - {*required, *optional}:
-        known = ", ".join((*required, *optional)) or "-"
-        raise InvalidRequestError(
-            where="body", why=f"a member is not known; known are {known}", why_zh=f"含有未知成员；可用成员为 {known}"
-        )
-    for name in required:
-        if name not in body:
-            raise InvalidRequestError(where=name, why="it is missing", why_zh="缺少该成员")
-    for name, value in body.items():
-        if not isinstance(value, str) or len(value) > MAX_TEXT_CHARS:
-            raise InvalidRequestError(
-                where=name,
-                why=f"a text of at most {MAX_TEXT_CHARS} characters is wanted",
-                why_zh=f"应为不超过 {MAX_TEXT_CHARS} 字的文本",
-            )
-    return dict(body)
-
-
 def _key(body: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     value = body.get("key", {})
     if not isinstance(value, dict) or len(value) > MAX_KEYS:
         raise InvalidRequestError(where="key", why="an object is wanted here", why_zh="此处应为对象")
     for text in value.values():
-        if isinstance(text, bool) or not isinstance(text, str | int) or len(str(text)) > MAX_TEXT_CHARS:
+        if isinstance(text, bool) or not isinstance(text, str | int) or len(str(text)) > MAX_CHARS:
             raise InvalidRequestError(where="key", why="texts or integers are wanted", why_zh="值应为文本或整数")
     return tuple((name, str(text)) for name, text in value.items())
 
@@ -390,17 +371,6 @@ def _fields(body: Mapping[str, Any]) -> tuple[str, ...]:
             why_zh=f"应为不超过 {MAX_FIELDS} 个名称的列表",
         )
     return tuple(value)
-
-
-def _day(given: Mapping[str, str], name: str) -> date | None:
-    if not given.get(name):
-        return None
-    try:
-        return date.fromisoformat(given[name])
-    except ValueError as error:
-        raise InvalidRequestError(
-            where=name, why="a date like 2026-10-08 is wanted", why_zh="应为日期，如 2026-10-08"
-        ) from error
 
 
 Word = TypeVar("Word", Fault, Ground)

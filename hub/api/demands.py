@@ -6,7 +6,6 @@ What a step does is `hub.demands`; what a form need not collect, `hub.forms`.
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Query, Request, Response
@@ -17,6 +16,7 @@ from catalog.demand import Answer, Demand, met_by
 from hub import demands, forms
 from hub.actors import Role
 from hub.api import doors
+from hub.api.bodies import day, texts
 from hub.api.bodyshapes import ANSWERS, LABELS, BodyShape
 from hub.api.shapes import documented
 from hub.errors import InvalidRequestError
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 MEMBERS = (Role.APPLY, Role.REVIEW, Role.OFFICE, Role.AUDIT)
-MAX_BODY_TEXT = 2_000
 STEPS = ("claim", "assign", "answer", "withdraw")
 
 
@@ -166,7 +165,7 @@ def _add_steps(app: FastAPI) -> None:
 
 def _submit(request: Request, body: Mapping[str, Any]) -> Response:
     actor = doors.actor(request, Role.APPLY)
-    given = _texts(body, required=("words", "purpose"), optional=("matter", "suspected"))
+    given = texts(body, required=("words", "purpose"), optional=("matter", "suspected"))
     case = demands.submit(doors.office(request), actor, **given)
     return doors.answer(request, demands.case_plain(case), status=201, revision=case.revision)
 
@@ -176,20 +175,21 @@ def _act(request: Request, id_: str, step: str, body: Mapping[str, Any]) -> Resp
     match step:
         case "claim":
             actor = doors.actor(request, Role.REVIEW)
-            _texts(body)
+            texts(body)
             case = demands.claim(office, actor, id_, revision=revision)
         case "assign":
             actor = doors.actor(request, Role.OFFICE)
-            department = _texts(body, required=("department",))["department"]
+            department = texts(body, required=("department",))["department"]
             case = demands.assign(office, actor, id_, department, revision=revision)
         case "answer":
             actor = doors.actor(request, Role.REVIEW)
-            given = _texts(body, required=("outcome",), optional=("resource", "ground", "planned_on", "note"))
-            planned_on = _day(given.pop("planned_on", ""))
-            case = demands.answer(office, actor, id_, Answer(**given, planned_on=planned_on), revision=revision)
+            given = texts(body, required=("outcome",), optional=("resource", "ground", "planned_on", "note"))
+            planned_on = day(given, "planned_on")
+            words = {name: text for name, text in given.items() if name != "planned_on"}
+            case = demands.answer(office, actor, id_, Answer(**words, planned_on=planned_on), revision=revision)
         case "withdraw":
             actor = doors.actor(request, Role.APPLY)
-            why = _texts(body, optional=("why",)).get("why", "")
+            why = texts(body, optional=("why",)).get("why", "")
             case = demands.withdraw(office, actor, id_, why=why, revision=revision)
         case _:
             allowed = ", ".join(f"`{known}`" for known in STEPS)
@@ -213,7 +213,7 @@ def _check(request: Request, body: Mapping[str, Any]) -> Response:
     actor = doors.actor(request, *MEMBERS)
     office = doors.office(request)
     rest = {name: value for name, value in body.items() if name != "fields"}
-    matter = _texts(rest, optional=("matter",)).get("matter", "")
+    matter = texts(rest, optional=("matter",)).get("matter", "")
     report = forms.check(
         office.control,
         doors.service(request).standing.now().list,
@@ -241,43 +241,8 @@ def _fields(value: object) -> list[FormField]:
             raise InvalidRequestError(
                 where=f"fields[{position}]", why="a label or an object is wanted", why_zh="应为文本或对象"
             )
-        fields.append(FormField(**_texts(item, required=("label",), optional=("name",), where=f"fields[{position}].")))
+        fields.append(FormField(**texts(item, required=("label",), optional=("name",), where=f"fields[{position}].")))
     return fields
-
-
-def _texts(
-    body: Mapping[str, Any], *, required: tuple[str, ...] = (), optional: tuple[str, ...] = (), where: str = ""
-) -> dict[str, str]:
-    """The members that were given, every one a text; nothing else may be there."""
-    for name in body:
-        if name not in (*required, *optional):
-            raise InvalidRequestError(where=f"{where}{name[:100]}", why="it is unknown here", why_zh="此处不支持该成员")
-    for name in required:
-        if name not in body:
-            raise InvalidRequestError(where=f"{where}{name}", why="it is missing", why_zh="缺少该成员")
-    found = {}
-    for name, value in body.items():
-        if value is None and name in optional:
-            continue
-        if not isinstance(value, str) or len(value) > MAX_BODY_TEXT:
-            raise InvalidRequestError(
-                where=f"{where}{name}",
-                why=f"a text of at most {MAX_BODY_TEXT} characters is wanted",
-                why_zh=f"应为不超过 {MAX_BODY_TEXT} 字的文本",
-            )
-        found[name] = value
-    return found
-
-
-def _day(text: str) -> date | None:
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidRequestError(
-            where="planned_on", why="a date like 2026-10-08 is wanted", why_zh="应为日期，如 2026-10-08"
-        ) from error
 
 
 BODIES = {
