@@ -21,6 +21,7 @@ Leaves HTTP status codes to `hub.api.problems` and exit codes to the command lin
     ├── SetupError                      call a person: the deployment is not in order
     │   ├── ListMissingError
     │   ├── ListDamagedError
+    │   ├── ControlShapeError           … its control tables are those of another version of the program
     │   ├── KeyFileError
     │   ├── SystemsFileError            … its file of source systems, or a secret it refers to
     │   ├── SystemUnknownError          … a system that the list names and the file does not describe
@@ -230,6 +231,14 @@ class ListMissingError(SetupError):
     code = "list_missing"
     en = "No responsibility list is published, or not version `{version}`. Publish one: `zhengtong list publish FILE`."
     zh = "尚未发布责任清单，或没有版本 `{version}`。请先发布：`zhengtong list publish FILE`。"
+
+
+class ControlShapeError(SetupError):
+    """A table or column is not there: the tables are of another version than the program."""
+
+    code = "control_shape"
+    en = "The control database has the tables of another version. Stop older programs, and start this version once."
+    zh = "控制数据库的表结构属于其他版本。请停止旧版本程序，并用本版本启动一次以完成升级。"
 
 
 class ListDamagedError(SetupError):

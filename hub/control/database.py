@@ -5,16 +5,17 @@ Leaves the tables to `hub.control.models` and their creation to `hub.migrations`
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from hub.control.models import ControlState
-from hub.errors import ControlUnavailableError, TextRefusedError
+from hub.errors import ControlShapeError, ControlUnavailableError, TextRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT_MS = 10_000  # longer than any write transaction of ours; writers queue instead of failing
 POOL_SIZE = 40  # as many as the API's worker threads, so that a call never waits for a connection
 WRITE = "zhengtong_write"
+UNDEFINED = ("42703", "42P01")  # PostgreSQL's codes for a column and a table that is not there
 
 
 def open_engine(url: str) -> Engine:
@@ -130,7 +132,12 @@ def raise_generation(connection: Connection) -> None:
 def _available() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+    except (OperationalError, ProgrammingError, InterfaceError, PoolTimeoutError) as error:
+        if _misses_a_name(error):
+            # No waiting mends it, unlike what else is told here.
+            raise ControlShapeError from error
+        if isinstance(error, ProgrammingError):
+            raise
         raise ControlUnavailableError from error
     except DataError as error:
         # A text that one of the databases cannot hold: longer than its column, or with a NUL in it.
@@ -152,6 +159,14 @@ def insert_once(connection: Connection, model: type[Base], values: Mapping[str, 
     # What was inserted is asked back: the number of rows is not told by every driver.
     statement = insert(model).values(dict(values)).on_conflict_do_nothing().returning(literal(1))
     return connection.execute(statement).first() is not None
+
+
+def _misses_a_name(error: Exception) -> bool:
+    """Whether a database says that a table or column is not there."""
+    cause = getattr(error, "orig", None)
+    if getattr(cause, "sqlstate", None) in UNDEFINED:
+        return True
+    return isinstance(cause, sqlite3.OperationalError) and str(cause).startswith(("no such table", "no such column"))
 
 
 def row_dict(row: Any) -> dict[str, Any]:  # noqa: ANN401 - a row of any table

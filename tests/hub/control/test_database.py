@@ -12,10 +12,10 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from hub.control import Base, Caller, Control, Load, raise_generation
+from hub.control import Base, Caller, Control, Load, MissedQuery, raise_generation
 from hub.control.database import open_engine
 from hub.control.models import UtcDateTime
-from hub.errors import ControlUnavailableError
+from hub.errors import ControlShapeError, ControlUnavailableError
 from hub.migrations import configuration, upgrade
 from hub.settings import Settings
 
@@ -140,3 +140,14 @@ def test_the_same_revisions_render_for_postgresql(capsys):
     assert "TIMESTAMP WITH TIME ZONE" in text
     assert "BIGINT" in text
     assert "INSERT INTO control_state" in text
+
+
+def test_tables_of_another_version_are_not_worth_waiting_for(control):
+    with control.writing() as connection:
+        connection.exec_driver_sql("ALTER TABLE missed_queries RENAME COLUMN times TO often")
+    with pytest.raises(ControlShapeError), control.reading() as connection:
+        connection.execute(sa.select(MissedQuery.times))
+    with control.writing() as connection:
+        connection.exec_driver_sql("DROP TABLE missed_queries")
+    with pytest.raises(ControlShapeError), control.reading() as connection:
+        connection.execute(sa.select(MissedQuery.query))
