@@ -70,16 +70,6 @@ def marks(connection: Connection, resource: str) -> tuple[Mark, ...]:
     return tuple(Mark(row.case_id, row.record, tuple(row.fields), row.since) for row in found)
 
 
-def mark_for(found: Iterable[Mark], record: str) -> tuple[str, ...] | None:
-    """The fields of the record with this keyed hash that are disputed: none named means all; None: it is not."""
-    fitting = [mark for mark in found if mark.record in ("", record)]
-    if not fitting:
-        return None
-    if any(not mark.fields for mark in fitting):
-        return ()
-    return tuple(sorted({name for mark in fitting for name in mark.fields}))
-
-
 def record_of(resource: InformationResource, row: Mapping[str, Wire]) -> dict[str, str]:
     """The key of *row* as its keyed hash is taken over: field → text in stored form."""
     return {field.name: value_text(row.get(field.name)) for field in resource.key}

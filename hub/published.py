@@ -1,6 +1,7 @@
-"""Publishes versions of the responsibility list and finds them again, current or past.
+"""Stores versions of the responsibility list, puts one in force, and finds them again, current or past.
 
-Reading a list from the office's file is `catalog.load`'s affair, compiling it for the scheduler `hub.registry`'s.
+The review that comes before is `hub.drafts`; reading a list from the office's file is `catalog.load`'s affair,
+compiling it for the scheduler `hub.registry`'s.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from catalog.errors import CatalogError
 from catalog.load import from_plain
 from catalog.model import ResponsibilityList, to_plain
-from hub.control import Control, ControlState, ListVersion, raise_generation, row_dict
+from hub.control import Control, ListVersion, hold_generation, raise_generation, row_dict
 from hub.errors import ListDamagedError, ListMissingError
 from hub.files import replace_file
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from hub.evidence import Evidence
     from hub.settings import Settings
 
 CURRENT, SUPERSEDED = "current", "superseded"
@@ -50,27 +50,6 @@ class Version:
     log_index: int
 
 
-def publish_list(
-    settings: Settings, control: Control, evidence: Evidence, list_: ResponsibilityList, *, by: str
-) -> Published:
-    """Make *list_* the current version, unreviewed: its file, its log entry, its row, in this order.
-
-    What comes of a review uses `store` and `put_in_force`, of which this is the shortest combination.
-    The same version again publishes nothing. A crash before the row leaves the old version current; publishing again
-    then adds a second, identical entry, which says nothing untrue.
-    """
-    store(settings, list_)
-    # The entry is appended inside the write transaction so that two publishers cannot both find the list new.
-    with control.writing() as connection:
-        predecessor = current_held(connection)
-        if predecessor == list_.version:
-            return Published(list_.version, _log_index(connection, list_.version), already=True)
-        facts = facts_of(list_, predecessor)
-        recorded = evidence.append("list.published", actor=by, facts=facts)
-        put_in_force(connection, list_, at=recorded.entry.at, by=by, log_index=recorded.index)
-    return Published(list_.version, recorded.index, already=False)
-
-
 def store(settings: Settings, list_: ResponsibilityList) -> None:
     """Keep *list_* under its digest, durable on return. A crash leaves at most a version that nothing names."""
     data = json.dumps(to_plain(list_), ensure_ascii=False, indent=1).encode()
@@ -92,8 +71,7 @@ def facts_of(list_: ResponsibilityList, predecessor: str | None) -> dict[str, An
 
 def current_held(connection: Connection) -> str | None:
     """The version that holds, held until the write transaction of *connection* ends: publishers come one by one."""
-    # On SQLite the transaction itself made others wait; on PostgreSQL this row does. It is there before any list is.
-    connection.execute(sa.select(ControlState.generation).where(ControlState.id == 1).with_for_update())
+    hold_generation(connection)
     return connection.execute(sa.select(ListVersion.version).where(ListVersion.status == CURRENT)).scalar()
 
 
@@ -111,11 +89,6 @@ def put_in_force(connection: Connection, list_: ResponsibilityList, *, at: datet
         # An earlier version comes back into force; when it did so first, the log still says.
         connection.execute(sa.update(ListVersion).where(ListVersion.version == list_.version).values(**row))
     raise_generation(connection)
-
-
-def _log_index(connection: Connection, version: str) -> int:
-    query = sa.select(ListVersion.log_index).where(ListVersion.version == version)
-    return int(connection.execute(query).scalar_one())
 
 
 def versions(control: Control) -> tuple[Version, ...]:

@@ -57,9 +57,6 @@ class Store(Protocol):
         ...
 
 
-_LOOK_UP = "SELECT rowid FROM postings WHERE postings MATCH ?"
-
-
 class IndexGoneError(Exception):
     """The index is not there, or is not one that this program can read. Make it again."""
 

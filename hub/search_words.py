@@ -39,7 +39,6 @@ FACETS: Final[Mapping[Facet, tuple[str, str]]] = {
 _OPEN: Final = {"true": ("open", "开放"), "false": ("not open", "不开放")}
 _YES: Final = frozenset({"true", "yes", "1", "是", "开放"})
 _NO: Final = frozenset({"false", "no", "0", "否", "不开放"})
-FACET_VALUES: Final = 10  # shown at a terminal
 
 
 def filters_of(list_: ResponsibilityList, chosen: Mapping[Facet, Iterable[str]]) -> Filters:

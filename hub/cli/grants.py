@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
-from hub.cli.common import By, Json, Page, Size, action_words, day, opened
+from hub.cli.common import By, Concerning, Json, Page, Size, action_words, day, opened
 from hub.cli.language import say
 from hub.cli.output import OK, WAITING, note, out, print_json, table
 from hub.cli.terms import Actions, Days, Masks, Matters, OnlyFields, Quota, Rows, less
@@ -47,12 +47,7 @@ _STATES = {
 @grants.command("list", help=say("查看授权", "List grants"))
 def list_grants(
     *,
-    department: Annotated[
-        str | None,
-        typer.Option(
-            "--department", help=say("与此部门有关的", "those that concern this department"), show_default=False
-        ),
-    ] = None,
+    department: Concerning = None,
     resource: Annotated[
         str | None, typer.Option("--resource", help=say("资源代码", "only for this resource"), show_default=False)
     ] = None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hub.casewords import CASE_STATES
-from hub.cli.common import By, Json, Page, Revision, Size, action_words, day, opened, state_word
+from hub.cli.common import By, Concerning, Json, Page, Revision, Size, action_words, day, opened, state_word
 from hub.cli.language import LANG, say
 from hub.cli.output import DATA_INVALID, NOT_PERMITTED, OK, WAITING, note, out, print_json, table
 from hub.cli.terms import Actions, Days, Masks, Matters, OnlyFields, Quota, Rows, less, rules, wishes
@@ -152,12 +152,7 @@ def _dry(office: Office, list_: ResponsibilityList, application: Application, *,
 @requests.command("list", help=say("查看申请", "List applications"))
 def list_applications(
     *,
-    department: Annotated[
-        str | None,
-        typer.Option(
-            "--department", help=say("与此部门有关的", "those that concern this department"), show_default=False
-        ),
-    ] = None,
+    department: Concerning = None,
     waiting_for: Annotated[
         str | None,
         typer.Option("--waiting-for", help=say("待此部门办理的", "those that wait for this department")),

@@ -40,8 +40,8 @@ from hub.callers import issue_key
 from hub.control import Control
 from hub.evidence import Evidence
 from hub.office import Office
-from hub.published import publish_list
 from hub.settings import Settings
+from tests.hub.publishing import publish_list
 from warehouse.engine import Warehouse
 from warehouse.staging import StagedBatch
 

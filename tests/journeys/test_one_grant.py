@@ -26,13 +26,13 @@ from hub.callers import issue_key
 from hub.cli import app as commands
 from hub.control import CaseEvent, Control
 from hub.evidence import Evidence
-from hub.published import publish_list
 from hub.service import Service
 from tests.hub import world as worlds
 from tests.hub.api.conftest import serving
 from tests.hub.applications.conftest import city_list
 from tests.hub.conftest import control_url, settings
 from tests.hub.databases import database
+from tests.hub.publishing import publish_list
 from tests.hub.world import CODE, IDS, MATTER, PEOPLE
 from tests.services.postgres import postgres
 

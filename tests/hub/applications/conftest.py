@@ -21,9 +21,9 @@ from hub.actors import Actor
 from hub.control import Control
 from hub.evidence import Evidence
 from hub.office import Office
-from hub.published import publish_list
 from tests.hub import world as worlds
 from tests.hub.databases import database
+from tests.hub.publishing import publish_list
 from tests.hub.world import CODE, EMPTY_CODE, MATTER
 
 __all__ = ["database"]

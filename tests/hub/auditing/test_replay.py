@@ -7,9 +7,10 @@ import pytest
 from audit.errors import LogMissingError
 from hub.auditing import FINDINGS, replay, verify_log
 from hub.invocation import RefusedError
-from hub.published import list_path, publish_list
+from hub.published import list_path
 from hub.settings import Settings
 from tests.hub import world as worlds
+from tests.hub.publishing import publish_list
 from tests.hub.world import CODE, IDS, PEOPLE, body, make_list, resource
 
 

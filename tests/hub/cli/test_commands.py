@@ -112,6 +112,8 @@ def test_the_language_follows_the_option_then_the_locale():
         (("list", "check", "x", "--fulll"), "没有选项", "No such option"),
         (("audit", "replay", "seven"), "无效", "not valid"),
         (("--lang", "fr", "list"), "zh 或 en", "zh or en"),
+        (("request", "list", "--size", "0"), "`--size` 的值无效：应不小于 1", "`--size` is not valid"),
+        (("request", "new", "3010010001"), "缺少 `--by`", "`--by` is missing"),
     ],
 )
 def test_a_usage_error_says_what_is_wrong_in_either_language(arguments, chinese, english):
@@ -230,3 +232,13 @@ def test_every_error_of_the_product_speaks_both_languages():
         assert {name.removesuffix("_zh").removesuffix("_en") for name in names[0]} == {
             name.removesuffix("_zh").removesuffix("_en") for name in names[1]
         }, error
+
+
+def test_many_warnings_of_one_kind_are_counted_instead_of_printed():
+    past = "demo/responsibilities.yaml"
+    few, every = run("list", "check", past), run("list", "check", past, "--all")
+    assert (few.returncode, every.returncode) == (0, 0)
+    assert len(few.stdout.splitlines()) == 3 < len(every.stdout.splitlines())
+    hidden = len(every.stdout.splitlines()) - 3
+    assert f"{hidden} more warnings" in few.stderr
+    assert "more warnings" not in every.stderr

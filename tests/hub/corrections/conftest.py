@@ -11,11 +11,11 @@ import pytest
 from hub.actors import Actor
 from hub.control import Control
 from hub.evidence import Evidence
-from hub.published import publish_list
 from hub.service import Service
 from hub.settings import Settings
 from tests.hub import world as worlds
 from tests.hub.databases import database, placed
+from tests.hub.publishing import publish_list
 
 if TYPE_CHECKING:
     from hub.office import Office

@@ -16,7 +16,6 @@ from hub.disputes import (
     Mark,
     answer_marks,
     disputed,
-    mark_for,
     marks_from_plain,
     marks_to_plain,
     record_of,
@@ -84,13 +83,6 @@ def test_no_hash_is_computed_where_no_mark_asks_for_one():
 
     assert disputed(RESOURCE, row(), [], refuse) is None
     assert disputed(RESOURCE, row(), [Mark("K1", "", ("name",), SINCE)], refuse)["fields"] == ["name"]
-
-
-def test_mark_for_says_which_fields():
-    found = [Mark("K1", "r", ("b",), SINCE), Mark("K2", "r", ("a",), SINCE), Mark("K3", "s", (), SINCE)]
-    assert mark_for(found, "r") == ("a", "b")
-    assert mark_for(found, "s") == ()
-    assert mark_for(found, "t") is None
 
 
 def test_an_answer_names_positions_and_visible_fields():

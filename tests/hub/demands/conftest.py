@@ -11,8 +11,8 @@ from hub.actors import Actor
 from hub.control import Control
 from hub.evidence import Evidence
 from hub.office import Office
-from hub.published import publish_list
 from tests.hub.databases import database
+from tests.hub.publishing import publish_list
 from tests.hub.world import Clock
 
 __all__ = ["database"]

@@ -12,8 +12,8 @@ from catalog.steps import CaseInvalidError, NotYoursError, StepNotAllowedError
 from hub import demands
 from hub.errors import CaseConflictError, CaseUnknownError
 from hub.notices import tray
-from hub.published import publish_list
 from tests.hub.demands.conftest import CIVIL, DEMO, HEALTH, KEEPER, NOW, POLICE
+from tests.hub.publishing import publish_list
 
 WORDS = "殡葬火化信息"
 

@@ -146,7 +146,7 @@ def test_a_scope_tampered_with_in_the_answer_is_reported(service, world, narrow,
 
 def test_a_prohibition_in_a_new_list_bites_on_the_next_call(service, world):
     from catalog.model import Prohibition
-    from hub.published import publish_list
+    from tests.hub.publishing import publish_list
     from tests.hub.world import make_list
 
     assert "birth" in ask(service, world, grant="G1").content["records"][0]

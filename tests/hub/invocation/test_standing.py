@@ -14,7 +14,8 @@ from hub.callers import issue_key, revoke_key
 from hub.control import Caller, Control, GrantRow, raise_generation
 from hub.errors import CallerUnknownError, EvidenceUnavailableError, GrantUnknownError
 from hub.invocation import RefusedError
-from hub.published import current_list, list_version, publish_list
+from hub.published import current_list, list_version
+from tests.hub.publishing import publish_list
 from tests.hub.world import CODE, NOW, body, end, make_list, resource
 
 

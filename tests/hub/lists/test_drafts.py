@@ -21,9 +21,10 @@ from hub.errors import (
     VersionUnknownError,
 )
 from hub.notices import tray
-from hub.published import current_version, list_path, list_version, publish_list, versions
+from hub.published import current_version, list_path, list_version, versions
 from hub.publishing import publish, publish_draft, publish_in
 from tests.hub.lists.conftest import EDITOR, FIRST, OTHER, REVIEWER, SECOND, THIRD, insert_grant
+from tests.hub.publishing import publish_list
 
 
 def in_force(office, list_):

@@ -18,13 +18,13 @@ from hub.cli import resources, search
 from hub.control import Load
 from hub.errors import ActorInvalidError, QueryInvalidError, ResourceUnknownError
 from hub.office import Office
-from hub.published import publish_list
 from hub.search import Facet
 from hub.search_resources import ACCESS, Access, Standing, page_of, resource_of, standing_of
 from hub.search_words import FACETS, department_of, filters_of, label
 from hub.service import Service
 from tests.hub import world as worlds
 from tests.hub.api.conftest import serving
+from tests.hub.publishing import publish_list
 from tests.hub.world import CODE, EMPTY_CODE, MATTER, NOW
 
 
