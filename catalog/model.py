@@ -74,11 +74,20 @@ class Disposition(StrEnum):
     ``replace``: every pull is the whole resource; a key that is gone was deleted.
     ``merge``: a pull holds what changed since the cursor; rows upsert by key, rows marked deleted go.
     ``append``: a pull holds new records that never change afterwards.
+    ``scd2``: as ``merge``, but a row that changes or goes is kept as it was, with the time until which it held.
     """
 
     REPLACE = "replace"
     MERGE = "merge"
     APPEND = "append"
+    SCD2 = "scd2"
+
+
+class Deletion(StrEnum):
+    """What becomes of a row that its source has deleted: it goes, or it stays and bears the time of deletion."""
+
+    HARD = "hard"
+    SOFT = "soft"
 
 
 class Mask(StrEnum):
@@ -195,7 +204,8 @@ class Field:
 
     *aliases* are further column headings under which the source system delivers it. *codes* are the values allowed;
     where *code_list* names a code list of the list, they are its values.
-    *grade* is the sensitivity grade 1 (public) to 4. *mask* is the least that is masked for any consumer.
+    *grade* is the sensitivity grade 1 (public) to 4. *mask* is the least that is masked for any consumer. A field with
+    a *landing* mask is masked as it is read: its values as the source holds them are kept nowhere.
     """
 
     name: str
@@ -214,6 +224,7 @@ class Field:
     check: Check | None = None
     aliases: tuple[str, ...] = ()
     code_list: str = field(default="", metadata=_ADDED)
+    landing: Mask = field(default=Mask.NONE, metadata=_ADDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +269,8 @@ class SourceRef:
 class InformationResource:
     """A shared information resource (信息资源) with its core metadata and fields in their published order.
 
-    *error_budget* is the share of rows (0 to 1) that may be rejected before a load stops uncommitted.
+    *error_budget* is the share of rows (0 to 1) that may be rejected before a load stops uncommitted, *error_limit* the
+    number (0: no such limit).
     *classification* is 信息资源分类 (类, 项, 目, 细目), as far as given. *region_field* names the field that holds the
     administrative division (行政区划代码) by which rows may be granted. *aliases* are what people call it.
     """
@@ -286,6 +298,8 @@ class InformationResource:
     aliases: tuple[str, ...] = field(default=(), metadata=_ADDED)
     region_field: str = field(default="", metadata=_ADDED)
     quality: tuple[QualityRule, ...] = field(default=(), metadata=_ADDED)
+    deletion: Deletion = field(default=Deletion.HARD, metadata=_ADDED)
+    error_limit: int = field(default=0, metadata=_ADDED)
 
     @property
     def key(self) -> tuple[Field, ...]:

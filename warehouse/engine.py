@@ -5,34 +5,23 @@ Reading sources is `connectors`; when each step runs is for DAGs to say. Every s
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow.parquet as pq
 
-from catalog.model import Disposition
-from warehouse import checks, merge, sql
+from warehouse import checks, sql
+from warehouse import commit as commits
 from warehouse import lookup as lookups
 from warehouse import scan as scans
 from warehouse import table as tables
-from warehouse.errors import (
-    CommitConflictError,
-    SchemaIncompatibleError,
-    SnapshotMissingError,
-    SourceEmptiedError,
-    StagedFileDamagedError,
-    StorageFullError,
-)
+from warehouse.commit import Room
+from warehouse.errors import SnapshotMissingError
 from warehouse.lookup import Layout, Lookup
-from warehouse.normal import typed
 from warehouse.reasons import Reason, Rejected
-from warehouse.schema import added_fields, contract_digest, table_name
-from warehouse.staging import Checked, Committed, StagedBatch
+from warehouse.schema import table_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,28 +30,14 @@ if TYPE_CHECKING:
 
     import duckdb
     from pyiceberg.catalog.sql import SqlCatalog
-    from pyiceberg.table import Table
 
     from catalog.model import InformationResource
+    from warehouse.staging import Checked, Committed, StagedBatch
     from warehouse.table import SnapshotInfo
 
 MEMORY_MB = 1024  # Tasks run several at a time on small machines; beyond this DuckDB spills to disk.
 ROWS_PER_FILE = 250_000  # About 2–30 MB of Parquet: small enough to rewrite for one changed row, large enough to scan.
-_MAX_REASONS = 20
 _MAX_THREADS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """The files of one attempt to commit: a folder that no other attempt has, and a quarantine file named after it."""
-
-    folder: Path
-    quarantine: Path
-
-    def discard(self) -> None:
-        """Delete them; only for an attempt of which it is sure that it did not land."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.quarantine.unlink(missing_ok=True)
 
 
 class Warehouse:
@@ -141,82 +116,7 @@ class Warehouse:
             CommitUnknownError: it may have landed; run again, delete nothing.
             StorageFullError: free space, run again.
         """
-        # 1. The files are those that were extracted and checked, under the contract that is in force.
-        checks.verify_file(resource.code, staged.path, staged.sha256)
-        for file, digest in checked.digests:
-            checks.verify_file(resource.code, checked.good.with_name(file), digest)
-        batch_id = staged.batch_id(resource.code, contract_digest(resource))
-        if batch_id != checked.batch_id:
-            raise StagedFileDamagedError(
-                resource=resource.code, path=checked.good, detail="checked for another batch or another list"
-            )
-        table = tables.load(self._catalog, resource.code)
-        missing = added_fields(resource, table.schema())
-        if missing:
-            raise SchemaIncompatibleError(
-                resource=resource.code, field=missing[0].name, was="absent", now=str(missing[0].type)
-            )
-        # 2. A batch that is already in is done.
-        history = list(tables.infos(table))
-        done = self._recognise(resource, staged, batch_id, history)
-        if done is not None:
-            return done
-        held = sum(f.rows for f in tables.files_of(table, resource.code, table.metadata.current_snapshot_id))
-        if resource.disposition is Disposition.REPLACE and not staged.rows and held:
-            raise SourceEmptiedError(resource=resource.code, rows=held)
-        # 3. Compare with the table, write the files of a new snapshot.
-        attempt = self._attempt(table, resource.code, batch_id)
-        try:
-            with sql.full_storage(resource.code, self.root), self._session(self.root / "tmp") as con:
-                plan, paths, content = self._prepare(
-                    con, resource, table, staged=staged, checked=checked, attempt=attempt
-                )
-                digest = sql.file_digest(attempt.quarantine)
-        except BaseException:
-            attempt.discard()
-            raise
-        # 4. Nothing new: leave everything as it is.
-        head = history[0] if history else None
-        cursor = staged.cursor if staged.cursor is not None else head.cursor if head else None
-        rejected = checked.rejected_rows + plan.conflicts
-        outcome = {"inserted": plan.inserted, "updated": plan.updated, "deleted": plan.deleted}
-        if head and not plan.changed and cursor == head.cursor and not _news(resource, history, content):
-            attempt.discard()
-            snapshot_id = table.metadata.current_snapshot_id
-            return Committed(snapshot_id, **outcome, unchanged=plan.unchanged, cursor=cursor, already=False)
-        # 5. One snapshot.
-        facts: dict[str, str | int] = {
-            "batch": batch_id,
-            "staged": staged.sha256,
-            "contract": contract_digest(resource),
-            "read": checked.read,
-            "accepted": checked.accepted,
-            "superseded": checked.superseded,
-            "rejected": rejected,
-            **outcome,
-            "unchanged": plan.unchanged,
-            "conflicts": plan.conflicts,
-            "reasons": json.dumps(checked.reasons[:_MAX_REASONS], ensure_ascii=False),
-            "normalised": json.dumps(checked.normalised, ensure_ascii=False),
-            "quarantine": str(attempt.quarantine.relative_to(self.root)),
-            "quarantine-digest": digest,
-            "quarantine-content": content,
-        }
-        facts |= {"cursor": cursor} if cursor is not None else {}
-        facts |= {"checked-at": checked.checked_at.isoformat()} if checked.checked_at else {}
-        try:
-            snapshot_id = tables.commit(table, self.root, resource.code, added=paths, removed=plan.touched, facts=facts)
-        except (CommitConflictError, StorageFullError):
-            attempt.discard()
-            raise
-        return Committed(
-            snapshot_id,
-            **outcome,
-            unchanged=plan.unchanged,
-            cursor=cursor,
-            already=False,
-            quarantined=plan.conflicts,
-        )
+        return commits.commit(self._room, resource, staged, checked)
 
     def build_index(self, resource: InformationResource, snapshot_id: int) -> Path:
         """Build the look-up file of a snapshot and let readers have it at once; see `lookup.build`.
@@ -319,6 +219,10 @@ class Warehouse:
     # --- inside ---
 
     @property
+    def _room(self) -> Room:
+        return Room(self.root, self._catalog, self._session, self._rows_per_file)
+
+    @property
     def _catalog(self) -> SqlCatalog:
         # Opened on first use and not in the constructor, for tasks are forked and connections must not be.
         with self._lock:
@@ -333,93 +237,6 @@ class Warehouse:
     def _session(self, scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         with sql.session(scratch, memory_mb=self._memory_mb, threads=self._threads) as con:
             yield con
-
-    def _attempt(self, table: Table, code: str, batch_id: str) -> _Attempt:
-        data = tables.local_path(table.location()) / "data"
-        held = self.root / "quarantine" / table_name(code)
-        with sql.full_storage(code, self.root):
-            data.mkdir(parents=True, exist_ok=True)
-            held.mkdir(parents=True, exist_ok=True)
-            number = 0
-            while True:
-                # mkdir is exclusive: two processes that commit the same batch get different folders.
-                folder = data / f"{batch_id[:24]}-{number}"
-                try:
-                    folder.mkdir()
-                except FileExistsError:
-                    number += 1
-                else:
-                    return _Attempt(folder, held / f"{folder.name}.parquet")
-
-    def _prepare(
-        self,
-        con: duckdb.DuckDBPyConnection,
-        resource: InformationResource,
-        table: Table,
-        *,
-        staged: StagedBatch,
-        checked: Checked,
-        attempt: _Attempt,
-    ) -> tuple[merge.Plan, list[Path], str]:
-        files = tables.files_of(table, resource.code, table.metadata.current_snapshot_id)
-        schema, size = table.schema(), self._rows_per_file
-        plan = merge.plan(con, resource, schema, files, checked, rows_per_file=size)
-        paths: list[Path] = []
-        if plan.changed:
-            paths = merge.write(con, resource, schema, plan, attempt.folder, rows_per_file=size)
-        columns = pq.read_schema(staged.path).names if plan.conflicts else ()
-        content = merge.write_quarantine(
-            con, resource, staged=staged, columns=columns, checked=checked, plan_=plan, path=attempt.quarantine
-        )
-        return plan, paths, content
-
-    def _recognise(
-        self, resource: InformationResource, staged: StagedBatch, batch_id: str, history: Sequence[SnapshotInfo]
-    ) -> Committed | None:
-        """The outcome of this batch if the table holds it already.
-
-        Only the last load proves that. An earlier one does not: a source may return to what it held before, and then
-        the same content must be applied again. It does where later loads have passed it for good.
-        """
-        same = next((info for info in history if info.batch_id == batch_id), None)
-        head = history[0] if history else None
-        if head is None:
-            return None
-        passed = resource.disposition is not Disposition.REPLACE and self._behind(resource, staged.cursor, head.cursor)
-        if same is None and passed:
-            raise CommitConflictError(resource=resource.code, detail="this one was read before the cursor in force")
-        if same is None or not (same is head or passed or resource.disposition is Disposition.APPEND):
-            return None
-        return Committed(
-            snapshot_id=same.snapshot_id,
-            inserted=same.inserted,
-            updated=same.updated,
-            deleted=same.deleted,
-            unchanged=same.unchanged,
-            cursor=head.cursor,
-            already=True,
-        )
-
-    def _behind(self, resource: InformationResource, cursor: str | None, head: str | None) -> bool:
-        """Whether *cursor* comes before *head* in the order of the cursor field's type (as text, if it has none)."""
-        if cursor is None or head is None or cursor == head:
-            return False
-        field = resource.field(resource.source.cursor_field)
-        if field is None:
-            return cursor < head
-        with self._session(self.root / "tmp") as con:
-            one, other = typed(field.type, "a"), typed(field.type, "b")
-            row = con.execute(
-                f"SELECT {one} < {other} FROM (SELECT ?::VARCHAR a, ?::VARCHAR b)", [cursor, head]
-            ).fetchone()
-        return cursor < head if row is None or row[0] is None else bool(row[0])
-
-
-def _news(resource: InformationResource, history: Sequence[SnapshotInfo], content: str) -> bool:
-    """Whether the quarantine holds something that the table's history does not tell yet."""
-    if resource.disposition is Disposition.REPLACE:
-        return content != history[0].quarantine_content
-    return not content.startswith("0:") and all(content != info.quarantine_content for info in history)
 
 
 def _read_rejected(path: Path, limit: int) -> list[Rejected]:

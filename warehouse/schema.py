@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MAX_PRECISION = 38  # Iceberg spec, primitive type decimal(P,S): P is at most 38; DuckDB has the same limit.
 _NAME_LIMIT = 80
+# Columns of our own beside those of the list. Their names begin with `_`, which no field's name may.
+VALID_FROM, VALID_TO, DELETED_AT = "_valid_from", "_valid_to", "_deleted_at"
 
 
 def table_name(resource_code: str) -> str:
