@@ -1,10 +1,12 @@
 """Kill a load with SIGKILL at random moments, run it again, and compare everything with an undisturbed load.
 
-    python bench/kills.py [--kills N] [--seed S]
+    python bench/kills.py [--kills N] [--seed S] [--quick]
 
-For each disposition a child process checks, commits and indexes a batch over a table that already has rows; it is
-killed at a random moment of that, and the load is run again to its end. Rows, cursor, number of loads and index must
-then equal those of a load that nobody disturbed. The last line is JSON; the exit code is 1 if any differed.
+For each kind of load a child process checks, commits and indexes a batch over a table that already has rows; it is
+killed at a random moment of that, and the load is run again to its end. Rows, history, cursor, loads, quarantine, feed
+and index must then equal those of a load that nobody disturbed. Kinds: every disposition; a softly deleting one; a
+change scattered so that rows are deleted by position; a window that moves no cursor; a landing in typed parts, which
+are adopted. The last line is JSON; the exit code is 1 if any differed.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from catalog.model import (
     Cadence,
+    Deletion,
     Disposition,
     Field,
     FieldKind,
@@ -48,17 +52,50 @@ from warehouse.staging import StagedBatch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = datetime(2026, 1, 3, tzinfo=UTC)
 ROWS = 20_000
 ROWS_PER_FILE = 4_000
 STEPS = ("ensure", "check", "commit", "index", "done")
 CONTEXT = multiprocessing.get_context("forkserver")
+FIRST, SECOND = "2026-01-01 00:00:00", "2026-01-02 00:00:00"
 
 
-def resource(disposition: Disposition) -> InformationResource:
-    incremental = disposition is not Disposition.REPLACE
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """A kind of load: how it enters its table, and which rows (ranges of their numbers) the second batch has.
+
+    *cursors*: those of the first batch and of the second. *parts*: the second lands in typed parts. Of the rows of the
+    second, every *wrong*-th is rejected.
+    """
+
+    name: str
+    disposition: Disposition
+    again: range
+    cursors: tuple[str | None, str | None] = (FIRST, SECOND)
+    deletion: Deletion = Deletion.HARD
+    wrong: int = 97
+    parts: bool = False
+
+
+_SHIFTED = range(ROWS // 2, ROWS // 2 + ROWS)
+_SCATTERED = range(0, ROWS, 40)
+_NEW = range(ROWS, 2 * ROWS)
+DRILLS = (
+    Drill("replace", Disposition.REPLACE, _SHIFTED, (None, None)),
+    Drill("soft", Disposition.REPLACE, _SHIFTED, (None, None), Deletion.SOFT),
+    Drill("merge", Disposition.MERGE, _SHIFTED),
+    Drill("scattered", Disposition.MERGE, _SCATTERED),
+    Drill("window", Disposition.MERGE, _SCATTERED, (FIRST, None)),
+    Drill("append", Disposition.APPEND, _NEW),
+    Drill("parts", Disposition.APPEND, _NEW, wrong=0, parts=True),
+    Drill("scd2", Disposition.SCD2, _SHIFTED),
+)
+
+
+def resource(drill: Drill) -> InformationResource:
+    incremental = drill.disposition is not Disposition.REPLACE
     return InformationResource(
-        code=f"kills_{disposition.value}",
+        code=f"kills_{drill.name}",
         name="中断演练",
         name_en="Kill drill",
         provider="D",
@@ -71,13 +108,14 @@ def resource(disposition: Disposition) -> InformationResource:
         cadence=Cadence.DAILY,
         open=False,
         published_on=date(2026, 1, 1),
-        disposition=disposition,
+        disposition=drill.disposition,
         source=SourceRef("s", "o", cursor_field="changed" if incremental else ""),
         fields=(
             Field("code", "编号", FieldType(FieldKind.STRING, 20), key=True, lookup=True),
             Field("value", "值", FieldType(FieldKind.INTEGER), nullable=False),
             Field("changed", "更新时间", FieldType(FieldKind.DATETIME)),
         ),
+        deletion=drill.deletion,
     )
 
 
@@ -88,16 +126,42 @@ def land(path: Path, rows: Sequence[tuple[str, str | None, str]], cursor: str | 
     return StagedBatch(path, hashlib.sha256(path.read_bytes()).hexdigest(), len(rows), cursor)
 
 
-def batches(folder: Path, disposition: Disposition) -> tuple[StagedBatch, StagedBatch]:
+def land_parts(folder: Path, numbers: range, cursor: str | None) -> StagedBatch:
+    """Parts as a connector lands them where it knows the types: they are fit to become data files."""
+    folder.mkdir()
+    parts = []
+    for part, start in enumerate(range(0, len(numbers), ROWS_PER_FILE)):
+        some = numbers[start : start + ROWS_PER_FILE]
+        columns = (
+            pa.array([f"{i:06d}" for i in some], pa.string()),
+            pa.array([i * 2 for i in some], pa.int64()),
+            pa.array([datetime.fromisoformat(SECOND)] * len(some), pa.timestamp("us")),
+        )
+        fields = [
+            pa.field(name, column.type, metadata={b"PARQUET:field_id": str(number)})
+            for number, (name, column) in enumerate(zip(("code", "value", "changed"), columns, strict=True), 1)
+        ]
+        path = folder / f"part-{part:05d}.parquet"
+        pq.write_table(pa.table(columns, schema=pa.schema(fields)), path)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        parts.append({"file": path.name, "rows": len(some), "sha256": digest})
+    manifest = {"format": 1, "asked": "", "done": True, "state": {}, "rows": len(numbers), "parts": parts}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    canonical = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return StagedBatch(folder, hashlib.sha256(canonical.encode()).hexdigest(), len(numbers), cursor)
+
+
+def batches(folder: Path, drill: Drill) -> tuple[StagedBatch, StagedBatch]:
     """A first batch, and a second with corrections, new rows, rows that are gone and a few that are rejected."""
-    first = [(f"{i:06d}", str(i), "2026-01-01 00:00:00") for i in range(ROWS)]
-    append = disposition is Disposition.APPEND
-    start = ROWS if append else ROWS // 2
-    second: list[tuple[str, str | None, str]] = [
-        (f"{i:06d}", None if i % 97 == 0 else str(i * 2), "2026-01-02 00:00:00") for i in range(start, start + ROWS)
-    ]
-    cursors = (None, None) if disposition is Disposition.REPLACE else ("2026-01-01 00:00:00", "2026-01-02 00:00:00")
-    return land(folder / "1.parquet", first, cursors[0]), land(folder / "2.parquet", second, cursors[1])
+    first = [(f"{i:06d}", str(i), FIRST) for i in range(ROWS)]
+    before, after = drill.cursors
+    if drill.parts:
+        second = land_parts(folder / "2", drill.again, after)
+    else:
+        wrong = drill.wrong
+        rows = [(f"{i:06d}", None if wrong and i % wrong == 0 else str(i * 2), SECOND) for i in drill.again]
+        second = land(folder / "2.parquet", rows, after)
+    return land(folder / "1.parquet", first, before), second
 
 
 def load(root: Path, wanted: InformationResource, staged: StagedBatch, marker: Path) -> None:
@@ -120,28 +184,36 @@ def load(root: Path, wanted: InformationResource, staged: StagedBatch, marker: P
 def outcome(root: Path, wanted: InformationResource) -> dict[str, Any]:
     with Warehouse(root / "warehouse", threads=1) as house:
         rows = house.scan(wanted.code)
+        every = house.scan(wanted.code, history=True)
         index = house.lookup(wanted.code)
         sample = [index.find("code", row["code"]) for row in rows[:: max(1, len(rows) // 50)]]
-        digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
         history = house.snapshots(wanted.code)
-        loads = [(i.inserted, i.updated, i.deleted, i.unchanged, i.rejected, i.cursor) for i in history]
+        told = ("inserted", "updated", "deleted", "unchanged", "rejected", "cursor", "total")
         rejected = [(r.line, [str(x) for x in r.reasons]) for r in house.quarantine(wanted.code)]
+        changes = house.changes(wanted.code, None, 10 * ROWS)
+        assert [c.seq for c in changes] == list(range(1, len(changes) + 1))
+        assert len({row["code"] for row in rows}) == len(rows)
         return {
             "rows": len(rows),
-            "keys": len({row["code"] for row in rows}),
-            "digest": digest,
+            "digest": _digest(sorted(map(str, rows))),
+            "history": _digest(sorted(map(str, every))),
+            "feed": _digest([(c.seq, c.kind, dict(c.key), c.before, c.after, c.rows) for c in changes]),
             "cursor": house.cursor(wanted.code),
-            "loads": loads,
+            "loads": [[getattr(info, name) for name in told] for info in history],
             "rejected": rejected,
             "index": sample,
         }
 
 
-def drill(folder: Path, disposition: Disposition, kills: int, chance: random.Random) -> Counter[str]:
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, ensure_ascii=False).encode()).hexdigest()
+
+
+def run(folder: Path, drill: Drill, kills: int, chance: random.Random) -> Counter[str]:
     """Kill *kills* loads; count them by the step that they were in, and those whose re-run differed."""
-    wanted = resource(disposition)
+    wanted = resource(drill)
     folder.mkdir()
-    first, second = batches(folder, disposition)
+    first, second = batches(folder, drill)
     base, marker = folder / "base", folder / "marker"
     load(base, wanted, first, marker)
     # Iceberg metadata names absolute paths, so every trial takes place under one path, restored from a copy.
@@ -183,19 +255,20 @@ def drill(folder: Path, disposition: Disposition, kills: int, chance: random.Ran
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="SIGKILL at random moments of a load, then compare.")
-    parser.add_argument("--kills", type=int, default=12, help="for each of the three dispositions")
+    parser.add_argument("--kills", type=int, default=96, help="in all, shared among the kinds of load")
     parser.add_argument("--seed", type=int, default=20260301)
+    parser.add_argument("--quick", action="store_true", help="two kills for each kind")
     options = parser.parse_args()
+    each = 2 if options.quick else -(-options.kills // len(DRILLS))
     chance = random.Random(options.seed)
     CONTEXT.set_forkserver_preload(["warehouse.engine"])
     tallies = {}
-    with tempfile.TemporaryDirectory(prefix="zhengtong-kills-") as name:
-        for disposition in Disposition:
-            tallies[disposition.value] = drill(Path(name) / disposition.value, disposition, options.kills, chance)
     columns = ("killed", "start", *STEPS[:-1], "finished before", "identical", "DIFFERENT")
     print(f"{'':<10}" + "".join(f"{c:>16}" for c in columns))
-    for name, tally in tallies.items():
-        print(f"{name:<10}" + "".join(f"{tally[c]:>16}" for c in columns))
+    with tempfile.TemporaryDirectory(prefix="zhengtong-kills-") as name:
+        for drill in DRILLS:
+            tally = tallies[drill.name] = run(Path(name) / drill.name, drill, each, chance)
+            print(f"{drill.name:<10}" + "".join(f"{tally[c]:>16}" for c in columns), flush=True)
     killed = sum(t["killed"] for t in tallies.values())
     different = sum(t["DIFFERENT"] for t in tallies.values())
     print(json.dumps({"kill_drill": {"killed": killed, "different": different, "seed": options.seed}}))

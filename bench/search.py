@@ -70,7 +70,8 @@ def city(count: int) -> ResponsibilityList:
         filled = (*one.fields, *(replace(f, name=f"x_{step}", key=False) for step, f in enumerate(extra)))
         name = one.name if round_ == 0 else place + one.name
         made.append(replace(one, code=f"{one.code}{round_:03d}", name=name, fields=filled))
-    return make_list(resources=tuple(made), departments=base.departments)
+    grown: ResponsibilityList = make_list(resources=tuple(made), departments=base.departments)
+    return grown
 
 
 def trigram_table(list_: ResponsibilityList) -> sqlite3.Connection:

@@ -97,6 +97,15 @@ def _mask(old: Mask, new: Mask) -> Judgement:
     return ("mask_looser", Weight.WIDENING) if meet is old else ("changed", Weight.NARROWING)
 
 
+def _limit(old: int, new: int) -> Judgement:
+    """How many rows may be rejected; 0: any number."""
+    return "changed", Weight.NARROWING if new == 0 or 0 < old < new else Weight.WIDENING
+
+
+def _landing(old: Mask, new: Mask) -> Judgement:
+    return "changed", _mask(old, new)[1]
+
+
 def _lookup(old: object, new: object) -> Judgement:
     del old
     return ("lookup_added", Weight.WIDENING) if new else ("lookup_dropped", Weight.BREAKING)
@@ -182,6 +191,9 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, Attribute]]] = {
         "theme": _of("theme library", "主题库"),
         "aliases": _of("other names", "别名"),
         "region_field": _of("field of the administrative division", "区划字段", _region),
+        "deletion": _of("way of deletion", "删除方式"),
+        "error_limit": _of("number of rows that may be rejected", "容错行数", _limit),
+        "drift": _of("what happens when the source changes", "结构变化处理"),
     },
     "field": {
         "title": _of("title", "名称"),
@@ -199,6 +211,7 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, Attribute]]] = {
         "check": _of("check-digit rule", "校验码规则", _restriction),
         "aliases": _of("other headings", "别名"),
         "code_list": _of("code list", "代码表"),
+        "landing": _of("mask at landing", "入库脱敏", _landing),
     },
     "code_list": {"name": _of("name", "名称", _renamed)},
     "line": {

@@ -12,10 +12,10 @@ import unicodedata
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from catalog.domains import ACTION, DUTY, KIND, Action, CodeDomain, folded
+from catalog.domains import ACTION, DRIFT, DRIFT_POLICY, DUTY, KIND, Action, CodeDomain, folded
 from catalog.errors import IdentifierError
 from catalog.identifiers import check_uscc
-from catalog.model import EVERYONE, Duty, FieldKind, FieldType
+from catalog.model import EVERYONE, Drift, DriftPolicy, Duty, FieldKind, FieldType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,6 +37,8 @@ _TRUE: Final = frozenset({"true", "yes", "y", "1", "是", "√", "✓", "开放"
 _FALSE: Final = frozenset({"false", "no", "n", "0", "否", "×", "✗", "不开放"})
 _EVERYONE_WORDS: Final = frozenset({EVERYONE, "全部", "所有", "所有部门", "全部部门", "全部事项"})
 _CONTACT = re.compile(r"([^=＝:：]+)[=＝:：](.*\S.*)", re.DOTALL)
+_REFERENCE = re.compile(r"[0-9A-Za-z._/-]+\.\w+")
+_COUNT = re.compile(r"[0-9]{1,12}")
 _SPLIT_CODES = re.compile(r"[;,、\s]+")
 _PLAIN_OPTION = re.compile(r"[^\s;；=\\{}\"'\x00-\x1f\x7f-\x9f\ufeff]+")
 
@@ -164,6 +166,14 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+def count(value: str) -> int:
+    """A number of rows, also as a spreadsheet writes it (1000.0) and with separators (1,000)."""
+    found = folded(value).replace(",", "").removesuffix(".0")
+    if not _COUNT.fullmatch(found):
+        raise CellFault("bad_number", value=value, allowed="a whole number, 0 or more", allowed_zh="非负整数")
+    return int(found)
+
+
 def share_of_rows(value: str) -> float:
     """A share from 0 to 1, also as a percentage."""
     found = folded(value)
@@ -208,6 +218,26 @@ def contact(value: str) -> tuple[Duty, str]:
 def write_contact(pair: tuple[Duty, str]) -> str:
     """The inverse of `contact`."""
     return f"{DUTY.word(pair[0])}={pair[1]}"
+
+
+def drift(value: str) -> tuple[Drift, DriftPolicy]:
+    """``drift=policy`` (also with a colon): a way in which a source may change, and what happens then."""
+    match = _CONTACT.fullmatch(value)
+    way, policy = (DRIFT.find(match[1]), DRIFT_POLICY.find(match[2])) if match else (None, None)
+    if way is None or policy is None:
+        raise CellFault("bad_drift", value=value, allowed=DRIFT.allowed, other=DRIFT_POLICY.allowed)
+    return Drift(way.value), DriftPolicy(policy.value)
+
+
+def write_drift(pair: tuple[Drift, DriftPolicy]) -> str:
+    """The inverse of `drift`."""
+    return f"{DRIFT.word(pair[0])}={DRIFT_POLICY.word(pair[1])}"
+
+
+def target(value: str) -> str:
+    """What a quality rule refers to. A reference is folded to half-width; in an expression, quoted text stays."""
+    found = folded(value)
+    return text(found) if _REFERENCE.fullmatch(found) else text(value)
 
 
 def action(value: str) -> str:

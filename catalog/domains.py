@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Final
 from catalog.model import (
     Cadence,
     Check,
+    Deletion,
     DepartmentKind,
     Disposition,
     Domain,
+    Drift,
+    DriftPolicy,
     Duty,
     FieldKind,
     Mask,
@@ -105,6 +108,27 @@ DISPOSITION: Final = CodeDomain(
         Disposition.REPLACE: ("全量替换", "全量"),
         Disposition.MERGE: ("增量合并", "增量"),
         Disposition.APPEND: ("追加",),
+        Disposition.SCD2: ("历史拉链", "拉链", "拉链表", "保留历史"),
+    }
+)
+DELETION: Final = CodeDomain(
+    {
+        Deletion.HARD: ("物理删除", "删除"),
+        Deletion.SOFT: ("逻辑删除", "软删除", "标记删除"),
+    }
+)
+DRIFT: Final = CodeDomain(
+    {
+        Drift.NEW: ("新增列", "新增", "多列"),
+        Drift.MISSING: ("缺失列", "缺失", "缺列"),
+        Drift.RETYPED: ("类型变化", "类型变更", "类型"),
+    }
+)
+DRIFT_POLICY: Final = CodeDomain(
+    {
+        DriftPolicy.EVOLVE: ("接受并报告", "接受", "放行"),
+        DriftPolicy.FREEZE: ("冻结待批", "冻结", "待批"),
+        DriftPolicy.DISCARD: ("忽略", "只作记录"),
     }
 )
 MASK: Final = CodeDomain(
@@ -188,6 +212,9 @@ QUALITY_KIND: Final = CodeDomain(
         QualityKind.REFERENCE: ("关联性", "引用一致性", "一致性"),
         QualityKind.TIMELINESS: ("及时性", "时效性"),
         QualityKind.VOLUME: ("数据量", "记录数"),
+        # 一致性 alone has always meant the reference.
+        QualityKind.CONSISTENCY: ("逻辑一致性", "逻辑性", "逻辑关系", "表内一致性"),
+        QualityKind.VOLUME_BAND: ("数据量波动", "记录数波动", "波动"),
     }
 )
 

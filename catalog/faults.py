@@ -172,6 +172,11 @@ FAULTS: Final[dict[str, tuple[Severity, str, str]]] = {
         "`{value}` is no duty with its post; write duty=post, the duty one of {allowed}",
         "`{value}` 不是“职责=岗位”，职责请填写下列之一：{allowed}",
     ),
+    "bad_drift": (
+        "error",
+        "`{value}` says not what happens when the source changes; write drift=policy, of {allowed} and {other}",
+        "`{value}` 不是“变化=处理方式”，变化请填写下列之一：{allowed}；处理方式请填写下列之一：{other}",
+    ),
     "personal_contact": (
         "warning",
         "`{column}` holds a telephone or identity number; name a post, not a person",
@@ -304,6 +309,51 @@ FAULTS: Final[dict[str, tuple[Severity, str, str]]] = {
         "a deletion field is named, but not the value that marks a deleted record; fill in `{column}`",
         "已填写删除标志字段，但未填写表示已删除的值，请填写 `{column}`",
     ),
+    "deletion_needless": (
+        "error",
+        "with the disposition {value} no row is ever deleted; delete the way of deletion, or change the disposition",
+        "入库方式为{value}时不会删除记录，请删去删除方式，或改用其他入库方式",
+    ),
+    "drift_twice": (
+        "error",
+        "what happens on `{value}` is said twice; keep one",
+        "`{value}` 的处理方式重复填写，请保留其一",
+    ),
+    "landing_structural": (
+        "error",
+        "`{value}` is the {column} of the resource, which it could not be when masked as it is read; delete the mask",
+        "`{value}` 是本资源的{column}，入库脱敏后无法使用，请删去入库脱敏",
+    ),
+    "landing_key": (
+        "error",
+        "masked by {value} different records would share a key; write {allowed}, or delete the mask",
+        "主键按“{value}”入库脱敏后不同记录会重码，请改为{allowed}或删去",
+    ),
+    "landing_type": (
+        "error",
+        "what a mask leaves is text, but the type is `{value}`; make it string",
+        "脱敏结果为文本，而数据类型为 `{value}`，请改为 string",
+    ),
+    "landing_length": (
+        "error",
+        "the mask leaves {allowed} characters, but the type is `{value}`; make it longer",
+        "脱敏结果为 {allowed} 个字符，而数据类型为 `{value}`，请加长",
+    ),
+    "landing_ruled": (
+        "error",
+        "masked values cannot keep `{value}`; delete the one or the other",
+        "脱敏后的取值无法满足`{value}`，请删除其一",
+    ),
+    "landing_empty": (
+        "error",
+        "the mask empties a field that may not be empty; let it be empty, or choose another mask",
+        "该脱敏方式会置空，而信息项不可为空，请改为可空或另选脱敏方式",
+    ),
+    "landing_looked_up": (
+        "warning",
+        "a field masked by {value} as it is read can be looked up by what is left of it only; is that meant?",
+        "信息项按“{value}”入库脱敏后，只能按剩余内容检索，请确认",
+    ),
     "ground_cites_nothing": (
         "warning",
         "`{value}` names no law, regulation or State Council document; cite it with its article",
@@ -338,6 +388,66 @@ FAULTS: Final[dict[str, tuple[Severity, str, str]]] = {
         "error",
         "a rule of this kind refers to nothing; delete the target",
         "此类质量规则没有引用目标，请删除",
+    ),
+    "quality_not_whole": (
+        "warning",
+        "only whole pulls have a usual size, but the disposition is {value}; make it a rule on the number of rows",
+        "只有全量替换的数据量才有常值，而入库方式为{value}，请改用数据量规则",
+    ),
+    "quality_no_time": (
+        "warning",
+        "the age of `{value}` cannot be told, for it is no date and no time; name a field that is",
+        "`{value}` 不是日期或日期时间，无法判断及时性，请改为此类信息项",
+    ),
+    "quality_field_unsaid": (
+        "error",
+        "the rule does not speak of `{value}`, at which its breaches would be laid; write one of {allowed}",
+        "规则未涉及字段 `{value}`，不能将不合格归于该字段，请填写下列之一：{allowed}",
+    ),
+    "quality_needs_rule": (
+        "error",
+        "a rule of this kind says what must hold between fields; write it, such as `valid_from <= valid_to`",
+        "此类质量规则须写明字段间应满足的关系，例如 `valid_from <= valid_to`",
+    ),
+    "bad_rule": (
+        "error",
+        "`{value}` is no rule between fields: {problem}; write it like `if status = '2' then closed_on is not null`",
+        "`{value}` 不是有效的字段间规则：{problem_zh}，请按 `if status = '2' then closed_on is not null` 的形式填写",
+    ),
+    "rule_field_unknown": (
+        "error",
+        "the rule speaks of `{value}`, which is no field of the resource; write one of {allowed}",
+        "规则中的 `{value}` 不是本资源的字段，请填写下列之一：{allowed}",
+    ),
+    "rule_unlike": (
+        "error",
+        "`{value}` and `{other}` cannot be compared; compare fields of one kind",
+        "`{value}` 与 `{other}` 类型不同，无法比较，请比较同类字段",
+    ),
+    "rule_order": (
+        "error",
+        "`{other}` cannot be said of `{value}`, which is true or false; write = or <>",
+        "`{value}` 为逻辑型，不能使用 `{other}`，请使用 = 或 <>",
+    ),
+    "rule_value": (
+        "error",
+        "`{value}` is no value of `{other}`; write it like {allowed}",
+        "`{value}` 不是 `{other}` 的取值，请按 {allowed} 的形式填写",
+    ),
+    "rule_code": (
+        "error",
+        "`{value}` is no code of `{other}`; use one of its values",
+        "`{value}` 不是 `{other}` 的代码，请使用其值域中的代码",
+    ),
+    "rule_empty_text": (
+        "error",
+        "empty text is no value; write `{value} is null`",
+        "空文本不是取值，请写为 `{value} is null`",
+    ),
+    "rule_on_masked": (
+        "error",
+        "`{value}` is masked as it is read, so its value cannot be compared; only `is null` can be said of it",
+        "`{value}` 已入库脱敏，不能比较其取值，只能判断是否为空（is null）",
     ),
     "method_format_mismatch": (
         "error",

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from catalog import masks
+from catalog.changes import Weight
 from catalog.model import EVERYONE, Mask, ShareType
 
 if TYPE_CHECKING:
@@ -319,10 +320,13 @@ def _gives_less(  # noqa: PLR0911 - one for each kind of change
         return None
     if change.attribute == "type":
         return {"type_changed": Effect.MUST_BE_REDRAWN, "type_narrowed": Effect.NARROWED}.get(change.code)
-    if change.attribute != "mask" or change.code == "mask_looser":
+    if change.attribute not in ("mask", "landing") or change.weight is not Weight.NARROWING:
         return None
     resource = new.by_code[dependent.resource]
     field = resource.field(change.field)
+    if change.attribute == "landing":
+        # What is masked as it is read, nobody has in the clear any more.
+        return Effect.LOST if dependent.kind == LICENCE_KIND else Effect.NARROWED
     own = dict(dependent.masks).get(change.field, Mask.NONE)
     if field is None or masks.stricter(own, field.mask) is own:
         return None

@@ -11,7 +11,7 @@ from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from catalog import cells, domains
-from catalog.model import Mask, ShareType
+from catalog.model import Deletion, Mask, ShareType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -168,6 +168,17 @@ RESOURCES: Final = Table(
         _domain("theme", "主题库", domains.THEME, None, ("所属主题", "主题", "主题分类")),
         Column("aliases", "别名", default=(), titles=("资源别名", "俗称", "简称"), form=Form.MANY),
         Column("region_field", "区划字段", cells.structural, "", ("行政区划字段", "区域字段")),
+        _domain("deletion", "删除方式", domains.DELETION, Deletion.HARD, ("删除处理方式",)),
+        Column("error_limit", "容错行数", cells.count, 0, ("不合格行数上限",)),
+        Column(
+            "drift",
+            "结构变化处理",
+            cells.drift,
+            (),
+            ("来源结构变化", "结构漂移"),
+            form=Form.MANY,
+            write=cells.write_drift,
+        ),
     ),
     ("信息资源", "资源表", "信息资源表", "资源目录", "信息资源目录", "政务信息资源目录"),
 )
@@ -193,6 +204,7 @@ FIELDS: Final = Table(
         _domain("check", "校验码规则", domains.CHECK, None, ("校验规则",)),
         Column("aliases", "别名", default=(), titles=("字段别名",), form=Form.MANY),
         Column("code_list", "代码表", cells.standard, "", ("引用代码表", "代码表代码", "代码标准")),
+        _domain("landing", "入库脱敏", domains.MASK, Mask.NONE, ("入库脱敏方式", "落地脱敏")),
     ),
     ("信息项表", "信息项清单"),
     inner="fields",
@@ -334,7 +346,7 @@ QUALITY: Final = Table(
         _domain("kind", "规则类型", domains.QUALITY_KIND, titles=("质量维度", "规则", "类型")),
         Column("field", "字段名", cells.structural, "", ("字段", "信息项", "字段名称")),
         Column("threshold", "阈值", cells.threshold, titles=("要求", "指标值", "门限")),
-        Column("target", "引用目标", cells.structural, "", ("引用字段", "参照目标")),
+        Column("target", "引用目标", cells.target, "", ("引用字段", "参照目标", "规则表达式", "表达式")),
     ),
     ("数据质量规则", "质量要求"),
     optional=True,

@@ -90,6 +90,27 @@ class Deletion(StrEnum):
     SOFT = "soft"
 
 
+class Drift(StrEnum):
+    """How a source may come to differ from what it was: a column more, a column less, a column of another type."""
+
+    NEW = "new"
+    MISSING = "missing"
+    RETYPED = "retyped"
+
+
+class DriftPolicy(StrEnum):
+    """What happens when a source drifts.
+
+    ``evolve``: the load goes on and the drift is reported. A new column is not read until the list has it; a column of
+    another type is taken as long as its values keep the contract. ``freeze``: the load waits for a person to approve.
+    ``discard``: the load goes on and the drift is recorded, of which nobody is told.
+    """
+
+    EVOLVE = "evolve"
+    FREEZE = "freeze"
+    DISCARD = "discard"
+
+
 class Mask(StrEnum):
     """What a consumer sees of a value (see `catalog.masks`)."""
 
@@ -161,9 +182,12 @@ class Theme(StrEnum):
 class QualityKind(StrEnum):
     """What a quality rule measures, and hence what its *threshold* means.
 
-    ``completeness``, ``uniqueness``, ``validity``, ``reference``: the least share of rows (0 to 1) that must hold;
+    ``completeness``, ``uniqueness``, ``validity``, ``reference``, ``consistency``: the least share of rows (0 to 1)
+    that must hold. A ``reference`` or ``consistency`` of 1 is asked of every row: one that breaks it is rejected;
     ``timeliness``: the greatest age in days of the newest value of the field;
-    ``volume``: the least number of rows.
+    ``volume``: the least number of rows;
+    ``volume_band``: the least share (above 0, to 1) of the median number of rows of the last whole pulls that a whole
+    pull must have, and, turned over, the greatest: with 0.5 from a half of the usual to its double.
     """
 
     COMPLETENESS = "completeness"
@@ -172,6 +196,8 @@ class QualityKind(StrEnum):
     REFERENCE = "reference"
     TIMELINESS = "timeliness"
     VOLUME = "volume"
+    CONSISTENCY = "consistency"
+    VOLUME_BAND = "volume_band"
 
 
 EVERYONE = "*"
@@ -238,9 +264,10 @@ class CodeList:
 
 @dataclass(frozen=True, slots=True)
 class QualityRule:
-    """A rule the published data must meet, over *field* of the resource ("" for volume).
+    """A rule the published data must meet, over *field* of the resource ("" for volume and its band).
 
-    *target* is what a ``reference`` must be found in: ``RESOURCE_CODE.field``.
+    *target* is what a ``reference`` must be found in, ``RESOURCE_CODE.field``, or the rule of a ``consistency`` (see
+    `catalog.expressions`), which the reason for a rejection then lays at *field*.
     """
 
     kind: QualityKind
@@ -270,7 +297,8 @@ class InformationResource:
     """A shared information resource (信息资源) with its core metadata and fields in their published order.
 
     *error_budget* is the share of rows (0 to 1) that may be rejected before a load stops uncommitted, *error_limit* the
-    number (0: no such limit).
+    number (0: no such limit). *drift* says what happens when the source changes its columns, for each way that is not
+    left to the default of `drift_policy`.
     *classification* is 信息资源分类 (类, 项, 目, 细目), as far as given. *region_field* names the field that holds the
     administrative division (行政区划代码) by which rows may be granted. *aliases* are what people call it.
     """
@@ -300,6 +328,11 @@ class InformationResource:
     quality: tuple[QualityRule, ...] = field(default=(), metadata=_ADDED)
     deletion: Deletion = field(default=Deletion.HARD, metadata=_ADDED)
     error_limit: int = field(default=0, metadata=_ADDED)
+    drift: tuple[tuple[Drift, DriftPolicy], ...] = field(default=(), metadata=_ADDED)
+
+    def drift_policy(self, drift: Drift) -> DriftPolicy:
+        """What happens on *drift*: what the list says, otherwise ``evolve``."""
+        return dict(self.drift).get(drift, DriftPolicy.EVOLVE)
 
     @property
     def key(self) -> tuple[Field, ...]:

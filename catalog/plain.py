@@ -16,10 +16,13 @@ from catalog.model import (
     Cadence,
     Check,
     CodeList,
+    Deletion,
     Department,
     DepartmentKind,
     Disposition,
     Domain,
+    Drift,
+    DriftPolicy,
     Duty,
     Field,
     FieldKind,
@@ -138,6 +141,11 @@ def _contact(value: Any) -> tuple[Duty, str]:  # noqa: ANN401 - what was stored
     return Duty(duty), post
 
 
+def _drift(value: Any) -> tuple[Drift, DriftPolicy]:  # noqa: ANN401 - what was stored
+    drift, policy = _pair(value)
+    return Drift(drift), DriftPolicy(policy)
+
+
 def _field_type(value: Any) -> FieldType:  # noqa: ANN401 - what was stored
     match = _TYPE.fullmatch(_text(value))
     if match is None:
@@ -161,6 +169,7 @@ _FIELD: Final[Mapping[str, Read]] = {
     "codes": _texts,
     "check": _optional(Check),
     "aliases": _texts,
+    "landing": Mask,
 }
 _RESOURCE: Final[Mapping[str, Read]] = {
     "format": ResourceFormat,
@@ -177,6 +186,9 @@ _RESOURCE: Final[Mapping[str, Read]] = {
     "classification": _texts,
     "theme": _optional(Theme),
     "aliases": _texts,
+    "deletion": Deletion,
+    "error_limit": _whole,
+    "drift": _many(_drift),
     "quality": _many(_object(QualityRule, {"kind": QualityKind, "threshold": _exactly(float, int)})),
 }
 _RESPONSIBILITY: Final[Mapping[str, Read]] = {

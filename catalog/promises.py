@@ -10,7 +10,9 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from catalog.model import EVERYONE, QualityKind, ShareType
+from catalog import expressions
+from catalog.domains import DISPOSITION
+from catalog.model import EVERYONE, Disposition, FieldKind, Mask, QualityKind, ShareType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,8 +26,21 @@ MAX_COMPARED: Final = 1_000_000
 # As many fields are named in a message.
 MAX_NAMED: Final = 60
 _SHARES: Final = frozenset(
-    {QualityKind.COMPLETENESS, QualityKind.UNIQUENESS, QualityKind.VALIDITY, QualityKind.REFERENCE}
+    {
+        QualityKind.COMPLETENESS,
+        QualityKind.UNIQUENESS,
+        QualityKind.VALIDITY,
+        QualityKind.REFERENCE,
+        QualityKind.CONSISTENCY,
+        QualityKind.VOLUME_BAND,
+    }
 )
+_OF_ROWS: Final = frozenset({QualityKind.VOLUME, QualityKind.VOLUME_BAND})
+# Kinds that say in their target what must hold, and the fault where it is missing.
+_TARGETED: Final = {
+    QualityKind.REFERENCE: "quality_needs_target",
+    QualityKind.CONSISTENCY: "quality_needs_rule",
+}
 
 
 def cites(ground: str) -> bool:
@@ -126,11 +141,17 @@ class _Known:
         kind, field, threshold = rule.get("kind"), rule.get("field"), rule.get("threshold")
         if kind is None:
             return
-        if field and kind is not QualityKind.VOLUME:
-            self._fields((field,), rule, "field", resource)
-        if field is not None and bool(field) == (kind is QualityKind.VOLUME):
+        if field and kind not in _OF_ROWS:
+            known = self._fields((field,), rule, "field", resource)
+            if known and kind is QualityKind.TIMELINESS:
+                self._has_an_age(field, rule, resource)
+        if field is not None and bool(field) == (kind in _OF_ROWS):
             self._faults.add(rule.at("field"), "quality_field_needless" if field else "quality_needs_field")
-        if threshold is not None and kind in _SHARES and threshold > 1:
+        if kind is QualityKind.VOLUME_BAND and resource.get("disposition") not in (None, Disposition.REPLACE):
+            value = f"`{DISPOSITION.word(resource.get('disposition'))}`"
+            self._faults.add(rule.at("kind"), "quality_not_whole", value=value)
+        unbanded = kind is QualityKind.VOLUME_BAND and threshold == 0
+        if threshold is not None and kind in _SHARES and (threshold > 1 or unbanded):
             self._faults.add(
                 rule.at("threshold"),
                 "bad_number",
@@ -140,12 +161,42 @@ class _Known:
                 allowed_zh=" 0 至 1 的比例或百分数",
             )
         target = rule.get("target")
-        if target is None or bool(target) != (kind is QualityKind.REFERENCE):
-            if target is not None:
-                self._faults.add(rule.at("target"), "quality_target_needless" if target else "quality_needs_target")
+        if target is None:
             return
-        if target:
+        if bool(target) != (kind in _TARGETED):
+            self._faults.add(rule.at("target"), _TARGETED.get(kind, "quality_target_needless"))
+        elif kind is QualityKind.REFERENCE:
             self._target(rule, target)
+        elif kind is QualityKind.CONSISTENCY:
+            self._expression(rule, target, resource)
+
+    def _has_an_age(self, name: str, rule: Record, resource: Record) -> None:
+        types = [item.get("type") for item in resource.fields if item.get("name") == name]
+        if any(type_ is not None and type_.kind not in (FieldKind.DATE, FieldKind.DATETIME) for type_ in types):
+            self._faults.add(rule.at("field"), "quality_no_time", value=name)
+
+    def _expression(self, rule: Record, target: str, resource: Record) -> None:
+        """A rule between fields is one, can be said of the resource, and speaks of the field it is laid at."""
+        try:
+            parsed = expressions.parse(target)
+        except expressions.RuleSyntaxError as error:
+            words = {"problem": str(error.params["why"]), "problem_zh": str(error.params["why_zh"])}
+            self._faults.add(rule.at("target"), "bad_rule", value=target, **words)
+            return
+        known = {
+            item.get("name"): expressions.Known(
+                item.get("type"), item.get("codes") or (), item.get("landing") or Mask.NONE
+            )
+            for item in resource.fields
+        }
+        if None in known or not known:
+            return
+        for code, words in expressions.faults(parsed, known):
+            self._faults.add(rule.at("target"), code, **words)
+        field = rule.get("field")
+        if field and field in known and field not in parsed.fields:
+            allowed = ", ".join(f"`{name}`" for name in parsed.fields)
+            self._faults.add(rule.at("field"), "quality_field_unsaid", value=field, allowed=allowed)
 
     def _target(self, rule: Record, target: str) -> None:
         code, _, name = target.rpartition(".")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from catalog import domains, likeness, promises
+from catalog import domains, likeness, loading, promises
 from catalog.model import EVERYONE, Disposition, FieldKind, ResourceFormat, ShareMethod, ShareType
 
 if TYPE_CHECKING:
@@ -182,6 +182,7 @@ def _resource(record: Record, faults: Faults) -> None:
     names = _fields(record, faults)
     if names is not None:
         _source(record, names, faults)
+    loading.check(record, faults)
 
 
 def _grounded(record: Record, faults: Faults) -> None:

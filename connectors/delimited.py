@@ -5,7 +5,7 @@ Leaves finding files to `connectors.csv_files` and `connectors.zip_csv`.
 How the way was chosen: of 620,573 rows x 6 columns in GB18030, on two shared cores, medians of five (bench/ingest.py):
 
     DuckDB 1.5.5 COPY (read_csv(encoding='gb18030')), extension `encodings`     5.7 s
-    Python codec in 1 MiB blocks, then Arrow's CSV reader, row numbers (this)    0.8 s
+    Python codec in 1 MiB blocks, then Arrow's CSV reader, row numbers (this)    0.5 s
 
 DuckDB's decoder also stops at characters beyond GBK and garbles one value of that file. Python's is strict. Arrow's
 reader is lenient about quotes (`"ab"c` becomes `abc`), so `QuoteCheck` reads every block that holds a quote beside it.
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from connectors.files import Reading
+    from connectors.headings import Matching
     from connectors.text import TextSource
 
 # A record must fit into one block of Arrow's reader; no register has rows of megabytes, an unclosed quote does.
@@ -62,14 +63,15 @@ class _Patterns:
         return cls(
             delimiter=mark,
             field=re.compile(rb"(" + body + rb")(" + sep + rb"|\r\n|\n|\r|\Z)"),
-            fields=re.compile(rb"(?:" + body + rb"[" + sep + rb"\r\n])*+"),
+            # The first alternative adds nothing but speed, where every field is quoted.
+            fields=re.compile(rb'(?:"[^"]*+"[' + sep + rb"\r\n]++|" + body + rb"[" + sep + rb"\r\n])*+"),
             misquoted=re.compile(rb'"(?:[^"]++|"")*+"[^"' + sep + rb"\r\n]"),
         )
 
 
-def delimiter_of(text: str, where: str) -> str:
+def delimiter_of(text: str, where: str, usual: str = ",") -> str:
     """The option ``delimiter``: one ASCII character, or ``tab``."""
-    mark = {"": ",", "tab": "\t", "\\t": "\t"}.get(text, text)
+    mark = {"": usual, "tab": "\t", "\\t": "\t"}.get(text, text)
     if len(mark) != 1 or not mark.isascii() or mark in '"\r\n':
         raise ConnectorSettingsError(problem="setting_invalid", where=where, name="delimiter", expected=", ; | ^ tab …")
     return mark
@@ -114,6 +116,8 @@ class _Feed(io.RawIOBase):
         self._blocks = blocks
         self._held = b""
         self._check = QuoteCheck(patterns)
+        self.last = b""
+        """The last byte so far."""
         self.failure: ConnectorError | None = None
         self.fault: tuple[str, int] | None = None
         """A quoting problem: its code and its offset in UTF-8 bytes after the header."""
@@ -144,6 +148,7 @@ class _Feed(io.RawIOBase):
         if code:
             self.fault = (code, self._check.offset)
             return b""
+        self.last = block[-1:] or self.last
         return block
 
 
@@ -209,14 +214,14 @@ def _skip(blocks: Iterator[bytes], size: int) -> Iterator[bytes]:
             size = 0
 
 
-def tables(source: TextSource, delimiter: str, reading: Reading) -> Iterator[pa.Table]:
+def tables(source: TextSource, delimiter: str, reading: Reading, *, newline_required: bool) -> Iterator[pa.Table]:
     """The requested columns of *source*, as text, in order.
 
     A line without any character holds no record (except where there is only one column: there it is an empty value).
 
     Raises:
         SourceShapeError: headings, a row with too many or too few columns, or quoting; with file:line.
-        SourceIncompleteError: the last record ends early and without a line end.
+        SourceIncompleteError: the last record ends early, or, if that is *required*, without a line end.
         SourceEncodingError: see `connectors.text.TextSource.blocks`.
     """
     header = read_header(source, delimiter)
@@ -231,32 +236,39 @@ def tables(source: TextSource, delimiter: str, reading: Reading) -> Iterator[pa.
         raise SourceEncodingError(
             problem="other_encoding", where=source.name, encoding=source.encoding, likely=likely
         ) from None
-    names = [f"c{index}" for index in range(len(header.headings))]
-    columns = [column.name for column in reading.request.columns]
-    for batch in _batches(source, delimiter, header, names):
-        absent = pa.nulls(batch.num_rows, pa.string())
-        arrays = [absent if index is None else batch.column(index) for index in matching.indexes]
-        yield pa.table(arrays, names=columns)
-
-
-def _batches(source: TextSource, delimiter: str, header: Header, names: list[str]) -> Iterator[pa.RecordBatch]:
+    names = [column.name for column in reading.request.columns]
     patterns = _Patterns.of(delimiter)
     blocks = _skip(source.blocks(), header.size)
     first = next(blocks, b"")
-    if not first:
-        return
     feed = _Feed(chain((first,), blocks), patterns)
-    single = len(names) == 1
+    for batch in _batches(source, header, feed, patterns, matching) if first else ():
+        absent = pa.nulls(batch.num_rows, pa.string())
+        arrays = [absent if index is None else batch.column(f"c{index}") for index in matching.indexes]
+        yield pa.table(arrays, names=names)
+    # Looked at last, so that a fault that says more is told instead. What was yielded is not landed then.
+    if newline_required and not (feed.last in {b"\n", b"\r"} if feed.last else header.ended):
+        raise SourceIncompleteError(problem="no_final_newline", where=source.name)
+
+
+def _batches(
+    source: TextSource, header: Header, feed: _Feed, patterns: _Patterns, matching: Matching
+) -> Iterator[pa.RecordBatch]:
+    names = [f"c{index}" for index in range(len(header.headings))]
     try:
         with pacsv.open_csv(
             feed,
-            # Arrow wants the whole of a record in a block or in two neighbours.
-            read_options=pacsv.ReadOptions(column_names=names, block_size=RECORD_BYTES),
+            # Arrow wants the whole of a record in a block or in two neighbours. Threads of its own gain nothing here:
+            # decoding runs beside its parsing as it is, and writing beside both (`connectors.landing`).
+            read_options=pacsv.ReadOptions(column_names=names, block_size=RECORD_BYTES, use_threads=False),
             parse_options=pacsv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=not single
+                delimiter=patterns.delimiter.decode(), newlines_in_values=True, ignore_empty_lines=len(names) > 1
             ),
             convert_options=pacsv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+                column_types=dict.fromkeys(names, pa.string()),
+                # A column that nobody asked for is parsed, so that its quotes count, but not made.
+                include_columns=[names[index] for index in matching.indexes if index is not None],
+                strings_can_be_null=False,
+                check_utf8=False,
             ),
         ) as reader:
             for batch in reader:
@@ -380,14 +392,6 @@ def _likely_encoding(source: TextSource, delimiter: str, reading: Reading) -> st
         if encoding != source.encoding and wanted & {normal(heading) for heading in header.headings}:
             return encoding
     return None
-
-
-def final_newline(source: TextSource) -> bool:
-    """True when the text ends with a line end."""
-    last = b""
-    for block in source.blocks():
-        last = block[-1:]
-    return last in {b"\n", b"\r"}
 
 
 def headings(source: TextSource, delimiter: str) -> Sequence[str]:

@@ -7,6 +7,7 @@ Leaves it to the caller to retry, stop or ask: `retryable` says which.
     ├── SourceIncompleteError      try again later: what is there is half-written, or changed while we read
     ├── SourceEncodingError        mend the input: bytes that are not in the declared encoding
     ├── SourceShapeError           mend the input or the list: columns, rows or pages are not as agreed
+    │   └── SourceLapsedError      reload in full: changes since the cursor cannot be had any more
     ├── SourceObjectMissingError   mend the list or ask the department: no such table, file, sheet or path
     ├── SourceDeniedError          call a person: token or password refused
     ├── SourceHostileError         call a person: the input looks built to harm (zip bomb, XML entities)
@@ -81,6 +82,13 @@ class SourceShapeError(ConnectorError):
 
     en = "{where}: {what}. Mend the source, or agree a new version of the list"
     zh = "{where}：{what}。请修正来源，或商定责任清单新版本"
+
+
+class SourceLapsedError(SourceShapeError):
+    """Changes since the cursor are not to be had any more; what the table holds is as of the last commit."""
+
+    en = "{where}: {what}. Reload the resource in full"
+    zh = "{where}：{what}。请全量重新加载该资源"
 
 
 class SourceObjectMissingError(ConnectorError):

@@ -17,6 +17,7 @@ no empty text), an error cell (#N/A) too. A row without any value holds no recor
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,6 +37,7 @@ from connectors import options as opt
 from connectors.errors import (
     ConnectorError,
     SourceDeniedError,
+    SourceHostileError,
     SourceIncompleteError,
     SourceObjectMissingError,
     SourceShapeError,
@@ -45,12 +47,18 @@ from connectors.headings import normal
 
 if TYPE_CHECKING:
     import zipfile
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from connectors.archive import Content
+    from connectors.retry import Waiting
 
 ROWS_PER_BATCH = 20_000
 MOST_TITLE_ROWS = 20
 ZIP_MAGIC = b"PK"
 OLE_MAGIC = b"\xd0\xcf\x11\xe0"
+# A workbook of Excel 97 to 2003 holds 65,536 rows of 256 columns a sheet, unpacked; calamine takes all of it into
+# memory.
+MOST_OLE_BYTES = 512 * 1024 * 1024
 # Up to here Python, like a reader of the sheet, would write a whole number without an exponent.
 MOST_WHOLE = 1e22
 
@@ -69,10 +77,17 @@ class ExcelConnector(FileConnector):
     """See the module; promises of `connectors.protocol.Connector`."""
 
     kind = "excel"
+    MEMBERS = "*.xls[xmb]"
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, str],
+        secrets: Callable[[str], str] | None = None,
+        waiting: Waiting | None = None,
+    ) -> None:
         file = settings.get("file", "")
-        super().__init__({"folder": str(Path(file).parent), **settings} if file else settings)
+        settings = {"folder": str(Path(file).parent), **settings} if file else settings
+        super().__init__(settings, secrets, waiting)
         self._file = Path(file).name
 
     def split(self, name: str) -> tuple[str, str]:
@@ -82,16 +97,18 @@ class ExcelConnector(FileConnector):
             return self._file, workbook
         return workbook or self._file, sheet
 
-    def headings(self, path: Path, inside: str, options: Mapping[str, str]) -> tuple[str, ...]:
+    def headings(self, content: Content, inside: str, options: Mapping[str, str]) -> tuple[str, ...]:
         """The sheet's headings."""
-        sheet = _sheet(path, inside)
-        return _header(sheet, _rows(sheet), options, f"{path.name}#{sheet.name}").headings
+        with content.local() as path:
+            sheet = _sheet(path, content.name, inside)
+            return _header(sheet, _rows(sheet, content.name), options, f"{content.name}#{sheet.name}").headings
 
-    def tables(self, path: Path, inside: str, reading: Reading, options: Mapping[str, str]) -> Iterator[pa.Table]:
+    def tables(self, content: Content, inside: str, reading: Reading, options: Mapping[str, str]) -> Iterator[pa.Table]:
         """The rows of the sheet."""
-        sheet = _sheet(path, inside)
-        where = f"{path.name}#{sheet.name}"
-        cells = _rows(sheet)
+        with content.local() as path:
+            sheet = _sheet(path, content.name, inside)
+            cells = _rows(sheet, content.name)
+        where = f"{content.name}#{sheet.name}"
         header = _header(sheet, cells, options, where)
         matching = reading.match(header.headings, where, header.lower)
         names = [column.name for column in reading.request.columns]
@@ -104,42 +121,58 @@ class ExcelConnector(FileConnector):
             yield pa.table(arrays, names=names)
 
 
-def _sheet(path: Path, name: str) -> CalamineSheet:
-    _check_archive(path)
+def _sheet(path: Path, where: str, name: str) -> CalamineSheet:
+    _check_archive(path, where)
+    with _read(where):
+        try:
+            workbook = CalamineWorkbook.from_path(str(path))
+            if not name:
+                return workbook.get_sheet_by_index(0)
+            wanted = [found for found in workbook.sheet_names if normal(found) == normal(name)]
+            if not wanted:
+                found = "、".join(f"`{sheet}`" for sheet in workbook.sheet_names)
+                raise SourceObjectMissingError(problem="no_sheet", where=where, sheet=name, found=found)
+            return workbook.get_sheet_by_name(wanted[0])
+        except PasswordError:
+            raise SourceDeniedError(problem="encrypted", where=where) from None
+        except WorksheetNotFound:
+            raise SourceObjectMissingError(problem="no_sheet", where=where, sheet=name, found="—") from None
+
+
+@contextmanager
+def _read(where: str) -> Iterator[None]:
+    """Say what calamine raises in our own words."""
     try:
-        workbook = CalamineWorkbook.from_path(str(path))
-        if not name:
-            return workbook.get_sheet_by_index(0)
-        wanted = [found for found in workbook.sheet_names if normal(found) == normal(name)]
-        if not wanted:
-            found = "、".join(f"`{sheet}`" for sheet in workbook.sheet_names)
-            raise SourceObjectMissingError(problem="no_sheet", where=path.name, sheet=name, found=found)
-        return workbook.get_sheet_by_name(wanted[0])
-    except PasswordError:
-        raise SourceDeniedError(problem="encrypted", where=path.name) from None
-    except WorksheetNotFound:
-        raise SourceObjectMissingError(problem="no_sheet", where=path.name, sheet=name, found="—") from None
+        yield
     except (CalamineError, ZipError, OSError):
         # The container has been found whole before, so what is inside is cut or is no workbook.
-        raise SourceIncompleteError(problem="truncated", where=path.name) from None
+        raise SourceIncompleteError(problem="truncated", where=where) from None
+    except BaseException as failure:
+        # Old workbooks that are cut send it past the end of what it holds; such a panic is no Exception.
+        if type(failure).__name__ != "PanicException":
+            raise
+        raise SourceIncompleteError(problem="truncated", where=where) from None
 
 
-def _check_archive(path: Path) -> None:
+def _check_archive(path: Path, where: str) -> None:
     """Refuse what is no workbook, half of one, or a zip bomb, before calamine unpacks it into memory."""
     with opened(path) as file:
         magic = file.read(len(OLE_MAGIC))
     if magic[: len(ZIP_MAGIC)] == ZIP_MAGIC:
         with archive.opened(path) as container:
-            _check_members(container, path)
-    elif magic != OLE_MAGIC:
-        error: ConnectorError = SourceShapeError(problem="not_this_format", where=path.name, kind="Excel")
-        raise error if magic else SourceIncompleteError(problem="truncated", where=path.name)
+            _check_members(container, where)
+    elif magic == OLE_MAGIC:
+        if path.stat().st_size > MOST_OLE_BYTES:
+            raise SourceHostileError(problem="archive_bomb", where=where, limit=f"{MOST_OLE_BYTES} B")
+    else:
+        error: ConnectorError = SourceShapeError(problem="not_this_format", where=where, kind="Excel")
+        raise error if magic else SourceIncompleteError(problem="truncated", where=where)
 
 
-def _check_members(container: zipfile.ZipFile, path: Path) -> None:
+def _check_members(container: zipfile.ZipFile, where: str) -> None:
     for member in container.infolist():
         if member.filename == "EncryptedPackage":
-            raise SourceDeniedError(problem="encrypted", where=path.name)
+            raise SourceDeniedError(problem="encrypted", where=where)
 
 
 def _header(sheet: CalamineSheet, cells: list[list[Cell]], options: Mapping[str, str], where: str) -> Header:
@@ -181,12 +214,13 @@ def _spread(sheet: CalamineSheet, upper: list[str], row: int, lower: Sequence[st
     return spread
 
 
-def _rows(sheet: CalamineSheet) -> list[list[Cell]]:
+def _rows(sheet: CalamineSheet, where: str) -> list[list[Cell]]:
     """All rows from the sheet's first, padded on the left so that indexes are the sheet's own columns.
 
     calamine holds the whole sheet in memory anyway (`connectors.archive` bounds it), so nothing is gained by streaming.
     """
-    return [] if sheet.start is None else sheet.to_python(skip_empty_area=False)
+    with _read(where):
+        return [] if sheet.start is None else sheet.to_python(skip_empty_area=False)
 
 
 def _data(cells: list[list[Cell]], header: Header, totals: str) -> Iterator[list[Cell]]:

@@ -2,10 +2,10 @@
 
 Leaves finding files to `connectors.files`; decodes each field itself, since offsets count bytes, not characters.
 
-Settings or options: ``folder``; ``layout`` = ``name:start:width,…`` with *start* from 0, both in **bytes** of the
-declared ``encoding`` (default gb18030; it must keep line feeds as one byte, so not UTF-16); ``header_rows`` (0) lines
-to skip; ``padding=keep`` to keep the spaces that fill a field on its right, otherwise they are taken as the format's,
-not the value's. Fields may leave gaps. Every line must be as long as the last field's end. The object is a glob.
+Settings or options: those of `connectors.files`; ``layout`` = ``name:start:width,…`` with *start* from 0, both in
+**bytes** of the declared ``encoding`` (default gb18030; it must keep line feeds as one byte, so not UTF-16);
+``header_rows`` (0) lines to skip; ``padding=keep`` to keep the spaces that fill a field on its right, otherwise they
+are taken as the format's, not the value's. Fields may leave gaps. Every line must be as long as the last field's end.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from connectors.errors import (
     SourceShapeError,
     SourceUnavailableError,
 )
-from connectors.files import FileConnector, Reading, opened
+from connectors.files import FileConnector, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
+
+    from connectors.archive import Content
 
 ROWS_PER_BATCH = 20_000
 # A longer line than any layout could mean; bounds what one read may take.
@@ -71,23 +72,23 @@ class FixedWidthConnector(FileConnector):
 
     kind = "fixed-width"
 
-    def headings(self, path: Path, inside: str, options: Mapping[str, str]) -> tuple[str, ...]:
+    def headings(self, content: Content, inside: str, options: Mapping[str, str]) -> tuple[str, ...]:
         """The names in the layout: the file itself has none."""
         del inside
-        return tuple(slot.name for slot in layout_of(opt.required(options, "layout", path.name), path.name))
+        return tuple(slot.name for slot in layout_of(opt.required(options, "layout", content.name), content.name))
 
-    def tables(self, path: Path, inside: str, reading: Reading, options: Mapping[str, str]) -> Iterator[pa.Table]:
+    def tables(self, content: Content, inside: str, reading: Reading, options: Mapping[str, str]) -> Iterator[pa.Table]:
         """The rows of the file."""
         del inside
-        slots = layout_of(opt.required(options, "layout", path.name), path.name)
-        matching = reading.match([slot.name for slot in slots], path.name)
-        lines = _lines(path, slots, options)
+        slots = layout_of(opt.required(options, "layout", content.name), content.name)
+        matching = reading.match([slot.name for slot in slots], content.name)
+        lines = _lines(content, slots, options)
         columns = [column.name for column in reading.request.columns]
         decode = partial(
             _decoded,
-            path=path,
-            encoding=opt.encoding({"encoding": "gb18030", **options}, path.name),
-            keep=opt.choice(options, "padding", ("strip", "keep"), path.name) == "keep",
+            name=content.name,
+            encoding=opt.encoding({"encoding": "gb18030", **options}, content.name),
+            keep=opt.choice(options, "padding", ("strip", "keep"), content.name) == "keep",
         )
         while batch := list(islice(lines, ROWS_PER_BATCH)):
             arrays = [
@@ -105,18 +106,18 @@ class _Line(NamedTuple):
     data: bytes
 
 
-def _lines(path: Path, slots: tuple[Slot, ...], options: Mapping[str, str]) -> Iterator[_Line]:
+def _lines(content: Content, slots: tuple[Slot, ...], options: Mapping[str, str]) -> Iterator[_Line]:
     expected = max(slot.start + slot.width for slot in slots)
-    skip = opt.integer(options, "header_rows", 0, path.name)
+    skip = opt.integer(options, "header_rows", 0, content.name)
     offset = 0
-    with opened(path) as file:
+    with content.open() as file:
         number = 0
         try:
             while raw := file.readline(LINE_BYTES):
                 number += 1
                 data = raw.removesuffix(b"\n").removesuffix(b"\r")
                 if number > skip and data:
-                    where = f"{path.name}:{number}"
+                    where = f"{content.name}:{number}"
                     if len(data) < expected and not raw.endswith(b"\n"):
                         raise SourceIncompleteError(problem="truncated", where=where)
                     if len(data) != expected:
@@ -125,11 +126,11 @@ def _lines(path: Path, slots: tuple[Slot, ...], options: Mapping[str, str]) -> I
                 offset += len(raw)
         except OSError as failure:
             raise SourceUnavailableError(
-                problem="file_unreadable", where=path.name, detail=failure.strerror or "I/O"
+                problem="file_unreadable", where=content.name, detail=failure.strerror or "I/O"
             ) from None
 
 
-def _decoded(batch: list[_Line], slot: Slot, *, path: Path, encoding: str, keep: bool) -> list[str]:
+def _decoded(batch: list[_Line], slot: Slot, *, name: str, encoding: str, keep: bool) -> list[str]:
     start, end = slot.start, slot.start + slot.width
     values = []
     for line in batch:
@@ -140,7 +141,7 @@ def _decoded(batch: list[_Line], slot: Slot, *, path: Path, encoding: str, keep:
             # A field that begins or ends inside a character shows a wrong layout or a wrong encoding.
             raise SourceEncodingError(
                 problem="bad_bytes",
-                where=f"{path.name}:{line.number}",
+                where=f"{name}:{line.number}",
                 offset=line.offset + start + failure.start,
                 encoding=encoding,
             ) from None

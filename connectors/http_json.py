@@ -1,16 +1,31 @@
 """The ``http-json`` kind: a department's paged JSON service, page after page straight to disk.
 
-Leaves JSON to `connectors.json_text`, waiting to `connectors.retry`, matching of names to `connectors.records`.
+Leaves JSON to `connectors.json_text`, the order of pages to `connectors.paging`, who we are to `connectors.signing`,
+sending to `connectors.http_talk`, limits to `connectors.pace`, matching of names to `connectors.records`.
 
-Settings: ``base_url``; ``token`` = a secret's reference (sent as ``Authorization: Bearer``; ``token_header`` names
-another header, which then holds the bare token); ``timeout_s`` (30); ``ca_file``; ``plain_http=allowed`` to send a
-token over plain HTTP to another machine. Options (or settings): ``rows`` (``items``; a dotted path, empty when the
-answer itself is the list), ``total`` (``total``; dotted path of the announced number of rows, ignored where absent),
-``page_param`` (``page``), ``first_page`` (1), ``size_param`` (``page_size``), ``page_size`` (500), ``since_param``
-(``updated_since``), ``max_pages`` (10000). The object is a path below ``base_url``.
+Settings: ``base_url``; the credentials (see `connectors.signing`); ``plain_http=allowed`` to send them over plain HTTP
+to another machine; ``timeout_s`` (30) for each step of an answer, ``answer_s`` (300) for a whole one; ``ca_file``;
+``requests_per_s`` and ``burst``; ``wait_s`` (900), how long one read may wait for a service that asks us to.
 
-Pages are asked for until the announced total is reached, or one comes back empty; a short page ends nothing, since
-servers cap page sizes as they like. Proxies of the environment are not used and redirects not followed.
+Options (or settings): ``method`` (``get``; ``post`` with ``body`` = ``json`` or ``form`` puts the parameters there),
+``query`` (fixed parameters, as ``a=1&b=2``); ``rows`` (``items``; a dotted path, empty when the answer itself is the
+list), ``total`` (``total``; dotted path of the announced number of rows, ignored where absent); ``paging``:
+
+``page`` (default)  ``page_param`` (``page``), ``first_page`` (1)
+``offset``          ``offset_param`` (``offset``), ``first_offset`` (0)
+``cursor``          ``cursor_param`` (``cursor``), ``cursor_path`` (``next_cursor``): sent back until absent or empty
+``link``            header ``Link: rel=next``, or a URL at ``link_path``; followed within the same origin only
+``none``            one answer holds all
+
+``size_param`` (``page_size``; empty: not sent), ``page_size`` (500); ``since_param`` (``updated_since``) and
+``until_param`` (``updated_until``), empty: not sent, the range is taken here in any case; ``max_pages`` (10000),
+``max_bytes`` (8 GiB over all pages, unpacked); ``measure=none`` not to tell the announced total of a full pull as the
+source's own count; those of `connectors.cursor`. The object is a path below ``base_url``.
+
+By page and offset, pages are asked for until the announced total is reached, or one comes back empty; a short page ends
+nothing, since servers cap page sizes as they like. Whatever the paging, fewer rows than announced are an error.
+Proxies of the environment are not used and redirects not followed. With ``cursor_time`` the cursor goes no further than
+the service's own clock stood (``Date``) when the read began.
 """
 
 from __future__ import annotations
@@ -19,30 +34,36 @@ import hashlib
 import ipaddress
 import json
 import ssl
-from dataclasses import dataclass
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 import httpx
 
 from connectors import json_text
 from connectors import options as opt
-from connectors.cursor import tracker
+from connectors.cursor import not_beyond, since, tracker
 from connectors.errors import (
-    ConnectorError,
     ConnectorSettingsError,
     SourceDeniedError,
     SourceEncodingError,
     SourceIncompleteError,
-    SourceObjectMissingError,
     SourceShapeError,
-    SourceUnavailableError,
 )
 from connectors.files import Reading
+from connectors.http_talk import Talk
 from connectors.landing import land
-from connectors.protocol import Batch
+from connectors.pace import bucket
+from connectors.paging import Answer, Ask, Paging, at, count_at, paging
+from connectors.protocol import Measures, Progress
 from connectors.records import RecordGatherer
-from connectors.retry import Waiting, retry_after_s
+from connectors.retry import Waiting
+from connectors.signing import credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -50,47 +71,74 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from connectors.protocol import ReadRequest
+    from connectors.protocol import Batch, ReadRequest
 
 PAGE_BYTES = 64 * 1024 * 1024
-PAGE_SIZE = 500
+# All pages of one read, unpacked. A department's whole register in one pull is below that; an endless one is not.
+MOST_BYTES = 8 * 1024**3
 MOST_PAGES = 10_000
 TIMEOUT_S = 30.0
-RETRIED = frozenset({429, 500, 502, 503, 504})
+ANSWER_S = 300.0
+WAIT_S = 900.0
+# JavaScript's, not JSON's (RFC 8259 §6).
+NOT_NUMBERS = frozenset({"NaN", "Infinity", "-Infinity"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How requests and answers of one read look."""
+
+    paging: Paging
+    rows: str
+    total: str
+    most_pages: int
+    most_bytes: int
+    method: str
+    in_body: str
+    fixed: tuple[tuple[str, str], ...]
+    since_param: str
+    until_param: str
+
+    @classmethod
+    def of(cls, options: Mapping[str, str], where: str) -> _Shape:
+        method = opt.choice(options, "method", ("get", "post"), where)
+        return cls(
+            paging=paging(options, where),
+            rows=options.get("rows", "items"),
+            total=options.get("total", "total"),
+            most_pages=opt.integer(options, "max_pages", MOST_PAGES, where, least=1),
+            most_bytes=opt.integer(options, "max_bytes", MOST_BYTES, where, least=1),
+            method=method.upper(),
+            in_body=opt.choice(options, "body", ("json", "form"), where) if method == "post" else "",
+            fixed=tuple(parse_qsl(options.get("query", ""), keep_blank_values=True)),
+            since_param=options.get("since_param", "updated_since"),
+            until_param=options.get("until_param", "updated_until"),
+        )
+
+    def range(self, request: ReadRequest) -> dict[str, str]:
+        """The parameters that ask for the range of *request*."""
+        first, last = request.window or (since(request) if request.cursor_column else None, "")
+        asked = {self.since_param: first or "", self.until_param: last}
+        return {name: value for name, value in asked.items() if name and value}
 
 
 @dataclass(frozen=True, slots=True)
 class _Page:
     rows: list[dict[str, object]]
-    total: int | None
+    answer: Answer
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Paging:
-    """The options of one read."""
+@dataclass(slots=True)
+class _Pull:
+    """One read under way."""
 
-    rows: str
-    total: str
-    page_param: str
-    first_page: int
-    size_param: str
-    size: int
-    since_param: str
-    most: int
-
-    @classmethod
-    def of(cls, options: Mapping[str, str], where: str) -> _Paging:
-        return cls(
-            rows=options.get("rows", "items"),
-            total=options.get("total", "total"),
-            page_param=options.get("page_param", "page"),
-            first_page=opt.integer(options, "first_page", 1, where),
-            size_param=options.get("size_param", "page_size"),
-            size=opt.integer(options, "page_size", PAGE_SIZE, where, least=1),
-            since_param=options.get("since_param", "updated_since"),
-            most=opt.integer(options, "max_pages", MOST_PAGES, where, least=1),
-        )
+    talk: Talk
+    url: str
+    shape: _Shape
+    range: Mapping[str, str]
+    bytes: int = 0
+    total: int | None = None
 
 
 class HttpJsonConnector:
@@ -105,39 +153,47 @@ class HttpJsonConnector:
         *,
         waiting: Waiting | None = None,
         transport: httpx.BaseTransport | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._settings = dict(settings)
         self._base = opt.required(settings, "base_url", self.kind).rstrip("/")
         self._waiting = waiting or Waiting()
         self._transport = transport
         self._timeout_s = opt.seconds(settings, "timeout_s", TIMEOUT_S, self.kind)
-        self._secrets = secrets
-        url = httpx.URL(self._base)
-        if url.scheme not in {"http", "https"} or not url.host:
-            raise ConnectorSettingsError(
-                problem="setting_invalid", where=self.kind, name="base_url", expected="http(s)://…"
-            )
-        plain_allowed = settings.get("plain_http", "") == "allowed" or _is_this_machine(url.host)
-        if settings.get("token") and url.scheme == "http" and not plain_allowed:
-            raise ConnectorSettingsError(problem="plain_http", where=self._base)
+        self._answer_s = opt.seconds(settings, "answer_s", ANSWER_S, self.kind)
+        self._wait_s = opt.seconds(settings, "wait_s", WAIT_S, self.kind)
+        self._clock = clock
+        self._rate = bucket(settings, "requests_per_s", self.kind, clock=clock, sleep=self._waiting.sleep)
+        for name in ("base_url", "token_url"):
+            _check_url(settings, name)
+        self._credentials = credentials(settings, secrets, self.kind, clock=clock, now=now)
 
     def probe(self, object: str, options: Mapping[str, str]) -> tuple[str, ...]:  # noqa: A002  # the protocol's word
         """The names in the records of the first page."""
         url = self._url(object)
-        paging = _Paging.of({**self._settings, **options}, url)
-        with self._client() as client:
-            page = self._page(client, url, paging, paging.first_page, None)
+        shape = _Shape.of({**self._settings, **options}, url)
+        with self._talk() as talk:
+            page = self._page(_Pull(talk, url, shape, {}), shape.paging.first())
         return tuple(dict.fromkeys(name for row in page.rows for name in row))
 
     def read(self, request: ReadRequest, into: Path) -> Batch:
         """Land all pages; see `connectors.protocol.Connector.read`."""
         follow = tracker(request)
         url = self._url(request.object)
-        paging = _Paging.of({**self._settings, **request.options}, url)
+        options = {**self._settings, **request.options}
+        shape = _Shape.of(options, url)
+        measured = opt.choice(options, "measure", ("count", "none", "columns"), url) != "none"
         reading = Reading(request, into.parent)
-        with self._client() as client:
-            landed = land(request, self._tables(client, url, paging, reading), into, follow)
-        return Batch(into, landed.sha256, landed.rows, follow.value, tuple(reading.renamed), tuple(reading.extra))
+        with self._talk() as talk:
+            pull = _Pull(talk, url, shape, shape.range(request))
+            # Progress is told page by page here, with the total that only this kind knows.
+            landed = land(replace(request, progress=None), self._tables(pull, reading), into, follow)
+        whole = request.cursor is None and request.window is None
+        # Of a part of the rows no service says how many they ought to be in our sense of the range.
+        measures = Measures(pull.total) if measured and whole and pull.total is not None else None
+        cursor = not_beyond(request, follow.value, talk.began)
+        return replace(reading.batch(into, landed, cursor), measures=measures)
 
     def _url(self, path: str) -> str:
         parts = PurePosixPath(path.lstrip("/")).parts
@@ -145,127 +201,123 @@ class HttpJsonConnector:
             raise ConnectorSettingsError(problem="path_escapes", where=self._base, object=path)
         return f"{self._base}/{'/'.join(parts)}"
 
-    def _client(self) -> httpx.Client:
-        headers = {"Accept": "application/json"}
-        reference = self._settings.get("token", "")
-        if reference:
-            token = self._secrets(reference)
-            name = self._settings.get("token_header", "")
-            headers[name or "Authorization"] = token if name else f"Bearer {token}"
+    @contextmanager
+    def _talk(self) -> Iterator[Talk]:
         ca_file = self._settings.get("ca_file", "")
-        return httpx.Client(
-            headers=headers,
+        with httpx.Client(
+            # One coding, and one that unpacks a bounded amount at a time.
+            headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
             timeout=self._timeout_s,
             transport=self._transport,
             # The environment of a scheduler must not be able to route departmental data elsewhere.
             trust_env=False,
             follow_redirects=False,
             verify=_trusting(ca_file) if ca_file else True,
-        )
+        ) as client:
+            yield Talk(
+                client,
+                self._credentials,
+                self._waiting,
+                self._rate,
+                self._clock,
+                answer_s=self._answer_s,
+                wait_s=self._wait_s,
+            )
 
-    def _tables(self, client: httpx.Client, url: str, paging: _Paging, reading: Reading) -> Iterator[pa.Table]:
+    def _tables(self, pull: _Pull, reading: Reading) -> Iterator[pa.Table]:
+        shape, url = pull.shape, pull.url
         gatherer = RecordGatherer(reading, url)
-        cursor = reading.request.cursor if reading.request.cursor_column else None
         seen: dict[bytes, int] = {}
         found = 0
-        for number in range(paging.first_page, paging.first_page + paging.most):
-            page = self._page(client, url, paging, number, cursor)
-            if not page.rows:
-                if page.total is not None and found < page.total:
-                    raise SourceIncompleteError(problem="rows_missing", where=url, total=page.total, found=found)
+        ask: Ask | None = shape.paging.first()
+        for pages in count(1):
+            if ask is None:
                 break
-            if page.digest in seen:
+            if pages > shape.most_pages:
+                raise SourceShapeError(problem="too_many_pages", where=url, limit=shape.most_pages)
+            page = self._page(pull, ask)
+            if page.rows and page.digest in seen:
                 # A server that ignores the page number would feed us its first page for ever.
-                raise SourceShapeError(problem="page_repeated", where=url, page=number, earlier=seen[page.digest])
-            seen[page.digest] = number
+                raise SourceShapeError(problem="page_repeated", where=url, page=ask.number, earlier=seen[page.digest])
+            seen[page.digest] = ask.number
             found += len(page.rows)
             for row in page.rows:
                 gatherer.add(json_text.record(row))
             yield from gatherer.full()
-            if page.total is not None and found >= page.total:
-                break
-        else:
-            raise SourceShapeError(problem="too_many_pages", where=url, limit=paging.most)
+            pull.total = page.answer.total
+            if reading.request.progress is not None:
+                reading.request.progress(Progress(found, pull.total))
+            ask = shape.paging.after(ask, page.answer, found)
+        if pull.total is not None and found < pull.total:
+            raise SourceIncompleteError(problem="rows_missing", where=url, total=pull.total, found=found)
         yield from gatherer.rest()
 
-    def _page(self, client: httpx.Client, url: str, paging: _Paging, number: int, cursor: str | None) -> _Page:
-        parameters = {paging.page_param: str(number), paging.size_param: str(paging.size)}
-        if cursor is not None:
-            parameters[paging.since_param] = cursor
-        body = self._fetch(client, url, parameters, number)
-        try:
-            answer = json_text.parse(body)
-        except UnicodeDecodeError:
-            raise SourceEncodingError(problem="not_text", where=url) from None
-        except json_text.JsonDuplicateError:
-            raise SourceShapeError(problem="json_name_duplicate", where=url) from None
-        except (json.JSONDecodeError, RecursionError):
-            raise SourceIncompleteError(problem="page_truncated", where=url, page=number) from None
-        rows = _at(answer, paging.rows)
+    def _page(self, pull: _Pull, ask: Ask) -> _Page:
+        shape, url = pull.shape, pull.url
+        reply = pull.talk.ask(lambda: _request(pull, ask), url, ask.number, PAGE_BYTES)
+        body = reply.body
+        pull.bytes += len(body)
+        if pull.bytes > shape.most_bytes:
+            raise SourceShapeError(problem="too_many_bytes", where=url, limit_bytes=shape.most_bytes)
+        answer = _parsed(body, url, ask.number)
+        rows = at(answer, shape.rows)
         if not isinstance(rows, list):
-            raise SourceShapeError(problem="rows_not_found", where=url, path=paging.rows or "(root)")
+            raise SourceShapeError(problem="rows_not_found", where=url, path=shape.rows or "(root)")
         objects = [row for row in rows if isinstance(row, dict)]
         if len(objects) != len(rows):
             raise SourceShapeError(problem="not_an_object", where=url)
-        total = _at(answer, paging.total) if paging.total and isinstance(answer, dict) else None
-        announced = int(total) if isinstance(total, json_text.Literal) and total.isdigit() else None
-        return _Page(objects, announced, hashlib.sha256(json_text.compact(rows).encode(errors="replace")).digest())
-
-    def _fetch(self, client: httpx.Client, url: str, parameters: Mapping[str, str], number: int) -> bytes:
-        """One page's body, tried again while that may help."""
-        waiting = self._waiting
-        attempt = 1
-        while True:
-            wanted_s = None
-            try:
-                with client.stream("GET", url, params=parameters) as response:
-                    if response.status_code not in RETRIED:
-                        return self._body(response, url, number)
-                    wanted_s = retry_after_s(response.headers.get("Retry-After"), response.headers.get("Date"))
-                    failure: ConnectorError = SourceUnavailableError(
-                        problem="server_error", where=url, status=response.status_code, attempts=attempt
-                    )
-            except (httpx.TransportError, httpx.DecodingError) as error:
-                detail = type(error).__name__
-                failure = SourceUnavailableError(problem="no_answer", where=url, attempts=attempt, detail=detail)
-            if wanted_s is not None and wanted_s > waiting.most_s:
-                raise SourceUnavailableError(problem="throttled", where=url, retry_after_s=wanted_s)
-            if attempt >= waiting.attempts:
-                raise failure
-            # Never sooner than asked; otherwise growing steps.
-            waiting.sleep(max(wanted_s or 0.0, waiting.backoff_s(attempt)))
-            attempt += 1
-
-    def _body(self, response: httpx.Response, url: str, number: int) -> bytes:
-        _check_status(response.status_code, url)
-        content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if not content_type.endswith("json"):
-            raise SourceUnavailableError(problem="not_json", where=url, content_type=content_type or "—")
-        body = bytearray()
-        for chunk in response.iter_bytes():
-            body += chunk
-            if len(body) > PAGE_BYTES:
-                raise SourceShapeError(problem="page_too_large", where=url, page=number, limit_bytes=PAGE_BYTES)
-        return bytes(body)
+        digest = hashlib.sha256(json_text.compact(rows).encode(errors="replace")).digest()
+        return _Page(objects, Answer(answer, len(rows), count_at(answer, shape.total), reply.link), digest)
 
 
-def _check_status(status: int, url: str) -> None:
-    if status in {401, 403}:
-        raise SourceDeniedError(problem="unauthorised", where=url, status=status)
-    if status in {404, 410}:
-        raise SourceObjectMissingError(problem="not_found", where=url, status=status)
-    if httpx.codes.is_redirect(status):
-        raise SourceDeniedError(problem="redirected", where=url, status=status)
-    if not httpx.codes.is_success(status):
-        raise SourceShapeError(problem="request_refused", where=url, status=status)
+def _request(pull: _Pull, ask: Ask) -> httpx.Request:
+    shape, client = pull.shape, pull.talk.client
+    if ask.url:
+        # A link holds its parameters already, whatever the method of the first request.
+        try:
+            return client.build_request("GET", ask.url)
+        except httpx.InvalidURL:
+            raise SourceDeniedError(problem="link_elsewhere", where=pull.url) from None
+    parameters: dict[str, str | int] = {**dict(shape.fixed), **pull.range, **ask.parameters}
+    if shape.in_body == "json":
+        return client.build_request(shape.method, pull.url, json=parameters)
+    texts = {name: str(value) for name, value in parameters.items()}
+    if shape.in_body == "form":
+        return client.build_request(shape.method, pull.url, data=texts)
+    return client.build_request(shape.method, pull.url, params=texts)
 
 
-def _at(answer: object, path: str) -> object:
-    for name in path.split(".") if path else ():
-        if not isinstance(answer, dict):
-            return None
-        answer = answer.get(name)
-    return answer
+def _parsed(body: bytes, where: str, number: int) -> object:
+    try:
+        return json_text.parse(body)
+    except UnicodeDecodeError:
+        raise SourceEncodingError(problem="not_text", where=where) from None
+    except json_text.JsonDuplicateError:
+        raise SourceShapeError(problem="json_name_duplicate", where=where) from None
+    except json.JSONDecodeError as error:
+        if error.msg in NOT_NUMBERS:
+            # Asking again would bring the same; a page that merely ends too soon it may mend.
+            raise SourceShapeError(problem="json_not_number", where=where, word=error.msg) from None
+        raise SourceIncompleteError(problem="page_truncated", where=where, page=number) from None
+    except RecursionError:
+        raise SourceIncompleteError(problem="page_truncated", where=where, page=number) from None
+
+
+def _check_url(settings: Mapping[str, str], name: str) -> None:
+    """Refuse an address that is none, and one over which credentials would travel in the clear."""
+    text = settings.get(name, "")
+    if not text:
+        return
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in {"http", "https"} or not url.host or url.query or url.fragment:
+        raise ConnectorSettingsError(problem="setting_invalid", where="http-json", name=name, expected="http(s)://…")
+    plain_allowed = settings.get("plain_http", "") == "allowed" or _is_this_machine(url.host)
+    has_credentials = bool(settings.get("token")) or settings.get("auth", "none") != "none"
+    if has_credentials and url.scheme == "http" and not plain_allowed:
+        raise ConnectorSettingsError(problem="plain_http", where=text)
 
 
 def _is_this_machine(host: str) -> bool:

@@ -2,30 +2,29 @@
 
 Leaves JSON itself to `connectors.json_text`, and matching of names to `connectors.records`.
 
-Settings or options: ``folder``, ``encoding`` (utf-8), those of `connectors.files.files_of`. The object is a glob. Blank
-lines hold no record. Nested values land as compact JSON; null and absent as NULL.
+Settings or options: those of `connectors.files`, ``encoding`` (utf-8). Blank lines hold no record. Nested values land
+as compact JSON; null and absent as NULL.
 """
 
 from __future__ import annotations
 
 import json
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from connectors import json_text
 from connectors import options as opt
 from connectors.errors import SourceIncompleteError, SourceShapeError
-from connectors.files import FileConnector, Reading, opened
+from connectors.files import FileConnector, Reading
 from connectors.records import RecordGatherer
 from connectors.text import TextSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     import pyarrow as pa
 
+    from connectors.archive import Content
     from connectors.errors import ConnectorError
 
 # A line of more is a file without line ends, not a record.
@@ -37,29 +36,30 @@ class NdjsonConnector(FileConnector):
     """See the module; promises of `connectors.protocol.Connector`."""
 
     kind = "ndjson"
+    MEMBERS = "*.ndjson"
 
-    def headings(self, path: Path, inside: str, options: Mapping[str, str]) -> tuple[str, ...]:
+    def headings(self, content: Content, inside: str, options: Mapping[str, str]) -> tuple[str, ...]:
         """The names in the first records."""
         del inside
-        records = islice(_records(path, options), RECORDS_PROBED)
+        records = islice(_records(content, options), RECORDS_PROBED)
         return tuple(dict.fromkeys(name for record in records for name in record))
 
-    def tables(self, path: Path, inside: str, reading: Reading, options: Mapping[str, str]) -> Iterator[pa.Table]:
+    def tables(self, content: Content, inside: str, reading: Reading, options: Mapping[str, str]) -> Iterator[pa.Table]:
         """The rows of the file."""
         del inside
-        gatherer = RecordGatherer(reading, path.name)
-        for record in _records(path, options):
+        gatherer = RecordGatherer(reading, content.name)
+        for record in _records(content, options):
             gatherer.add(record)
             yield from gatherer.full()
         yield from gatherer.rest()
 
 
-def _records(path: Path, options: Mapping[str, str]) -> Iterator[dict[str, str | None]]:
-    source = TextSource(path.name, partial(opened, path), opt.encoding(options, path.name))
+def _records(content: Content, options: Mapping[str, str]) -> Iterator[dict[str, str | None]]:
+    source = TextSource(content.name, content.open, opt.encoding(options, content.name))
     for number, line, ended in _lines(source):
         if line.isspace() or not line:
             continue
-        where = f"{path.name}:{number}"
+        where = f"{content.name}:{number}"
         try:
             value = json_text.parse(line)
         except json_text.JsonDuplicateError:

@@ -2,7 +2,7 @@ r"""The ``parquet`` kind: Parquet files in a folder, every value cast to text by
 
 Leaves finding files to `connectors.files`.
 
-Settings or options: ``folder`` and those of `connectors.files.files_of`. The object is a glob. Decimals keep their
+Settings or options: those of `connectors.files`. Decimals keep their
 scale, dates and timestamps are ISO 8601 with a space (time zones in UTC), doubles take the shortest text that reads
 back the same, lists and structs are JSON, binary is hexadecimal after ``\x``.
 """
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from connectors.archive import Content
+
 MAGIC = b"PAR1"
 # A row group of the source, in a few columns, many times over; beyond it DuckDB spills to its temporary folder.
 MEMORY_LIMIT = "512MB"
@@ -32,26 +34,28 @@ class ParquetConnector(FileConnector):
     """See the module; promises of `connectors.protocol.Connector`."""
 
     kind = "parquet"
+    MEMBERS = "*.parquet"
 
-    def headings(self, path: Path, inside: str, options: Mapping[str, str]) -> tuple[str, ...]:
+    def headings(self, content: Content, inside: str, options: Mapping[str, str]) -> tuple[str, ...]:
         """The file's top-level columns."""
         del inside, options
-        _check_whole(path)
-        with _connection("") as connection:
-            return tuple(_types(connection, path))
+        with content.local() as path, _connection("") as connection:
+            _check_whole(path, content.name)
+            return tuple(_types(connection, path, content.name))
 
-    def tables(self, path: Path, inside: str, reading: Reading, options: Mapping[str, str]) -> Iterator[pa.Table]:
+    def tables(self, content: Content, inside: str, reading: Reading, options: Mapping[str, str]) -> Iterator[pa.Table]:
         """The rows of the file."""
         del inside, options
-        _check_whole(path)
         names = [column.name for column in reading.request.columns]
         schema = pa.schema([pa.field(name, pa.string()) for name in names])
         # DuckDB makes the folder only if it must spill, and removes it again.
-        with _connection(str(reading.beside / ".parquet.spill")) as connection:
+        with content.local() as path, _connection(str(reading.beside / ".parquet.spill")) as connection:
+            _check_whole(path, content.name)
             try:
-                types = _types(connection, path)
+                types = _types(connection, path, content.name)
                 headings = list(types)
-                matching = reading.match(headings, path.name)
+                matching = reading.match(headings, content.name)
+                reading.declare(matching, list(types.values()))
                 selected = ", ".join(
                     "NULL::VARCHAR" if i is None else _as_text(headings[i], types[headings[i]])
                     for i in matching.indexes
@@ -63,10 +67,10 @@ class ParquetConnector(FileConnector):
                         [column.cast(pa.string()) for column in batch.columns][: len(names)], schema=schema
                     )
             except duckdb.OutOfMemoryException:
-                raise LandingFailedError(problem="cannot_write", where=path.name, detail=MEMORY_LIMIT) from None
+                raise LandingFailedError(problem="cannot_write", where=content.name, detail=MEMORY_LIMIT) from None
             except duckdb.Error:
                 # DuckDB's message may quote values. The two magic marks stood, so something between them is broken.
-                raise SourceIncompleteError(problem="truncated", where=path.name) from None
+                raise SourceIncompleteError(problem="truncated", where=content.name) from None
 
 
 def _connection(spill: str) -> duckdb.DuckDBPyConnection:
@@ -78,11 +82,11 @@ def _connection(spill: str) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _types(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
+def _types(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> dict[str, str]:
     try:
         rows = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [glob.escape(str(path))]).fetchall()
     except duckdb.Error:
-        raise SourceIncompleteError(problem="truncated", where=path.name) from None
+        raise SourceIncompleteError(problem="truncated", where=name) from None
     return {str(row[0]): str(row[1]) for row in rows}
 
 
@@ -95,7 +99,7 @@ def _as_text(heading: str, kind: str) -> str:
     return f"CAST({column} AS VARCHAR)"
 
 
-def _check_whole(path: Path) -> None:
+def _check_whole(path: Path, name: str) -> None:
     """Parquet begins and ends with its magic mark (its directory stands before the last one)."""
     with opened(path) as file:
         head = file.read(len(MAGIC))
@@ -104,6 +108,6 @@ def _check_whole(path: Path) -> None:
         file.seek(max(0, size - len(MAGIC)))
         tail = file.read(len(MAGIC))
     if head != MAGIC[: len(head)]:
-        raise SourceShapeError(problem="not_this_format", where=path.name, kind="Parquet")
+        raise SourceShapeError(problem="not_this_format", where=name, kind="Parquet")
     if tail != MAGIC or size < 3 * len(MAGIC):
-        raise SourceIncompleteError(problem="truncated", where=path.name)
+        raise SourceIncompleteError(problem="truncated", where=name)

@@ -2,10 +2,13 @@ r"""The ``sqlite`` kind: a table or view of a departmental SQLite database, in o
 
 Leaves checking the values to `warehouse`.
 
-Settings: ``path``; ``busy_timeout_s`` (10), how long a read waits for a lock. The object is a table or view. Values
-land as text without loss: integers as digits, reals as the shortest text that reads back the same, text as it is,
-blobs as lower-case hexadecimal after ``\x``. The database is opened read-only; while a read lasts, a writer in
-rollback-journal mode cannot commit (in WAL mode it can).
+Settings: ``path``; ``busy_timeout_s`` (10), how long a read waits for a lock. The object is a table or view. Options:
+those of `connectors.relational.ReadOptions`, and ``cursor_zone`` (Asia/Shanghai), in which times are written that
+``until=clock`` compares with this machine's clock, for the database has none.
+
+Values land as text without loss, in one file: integers as digits, reals as the shortest text that reads back the same,
+text as it is, blobs as lower-case hexadecimal after ``\x``. The database is opened read-only; while a read lasts, a
+writer in rollback-journal mode cannot commit (in WAL mode it can).
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -20,7 +25,8 @@ from urllib.parse import quote
 import pyarrow as pa
 
 from connectors import options as opt
-from connectors.cursor import FullPull, tracker
+from connectors import relational as sql
+from connectors.cursor import CursorTime, FullPull
 from connectors.errors import (
     SourceDeniedError,
     SourceEncodingError,
@@ -29,9 +35,10 @@ from connectors.errors import (
     SourceShapeError,
     SourceUnavailableError,
 )
-from connectors.files import Reading, unreadable
+from connectors.files import unreadable
 from connectors.landing import land
 from connectors.protocol import Batch
+from connectors.relational import SourceColumn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -47,7 +54,7 @@ HEADER_BYTES = 100
 class SqliteConnector:
     """See the module; promises of `connectors.protocol.Connector`.
 
-    An incremental range is taken by the database itself, in the order of the column's own type, so that numbers need
+    An incremental range is taken by the database itself, in the order of the column's own values, so that numbers need
     no ``cursor_order``.
     """
 
@@ -61,24 +68,36 @@ class SqliteConnector:
         """The columns of the table or view."""
         del options
         with self._snapshot(object) as connection:
-            return _columns(connection, self._where(object), object)
+            return tuple(column.name for column in _columns(connection, self._where(object), object))
 
     def read(self, request: ReadRequest, into: Path) -> Batch:
         """Land the table; see `connectors.protocol.Connector.read`."""
-        tracker(request)  # checks that the request's cursor column is one of its columns
-        reading = Reading(request, into.parent)
-        where = self._where(request.object)
+        options = sql.ReadOptions.of(request.options, self.kind)
+        where, table = self._where(request.object), _quoted(request.object)
         with self._snapshot(request.object) as connection:
-            headings = _columns(connection, where, request.object)
-            matching = reading.match(headings, where)
-            position = {column.name: index for column, index in zip(request.columns, matching.indexes, strict=True)}
-            cursor_index = position.get(request.cursor_column)
-            heading = None if cursor_index is None else headings[cursor_index]
-            selected = ["NULL" if index is None else _quoted(headings[index]) for index in matching.indexes]
-            rows = _Rows(connection, request, where, selected, heading)
-            landed = land(request, rows.tables(), into, FullPull())
-        cursor = rows.greatest if request.cursor_column else None
-        return Batch(into, landed.sha256, landed.rows, cursor, tuple(reading.renamed), tuple(reading.extra))
+            choice = sql.choose(request, _columns(connection, where, request.object), where)
+            words = SqliteDialect(connection, request, where)
+            choice = words.ordering(choice, table)
+            span = sql.range_of(request, choice, options, words, words.ask)
+            told = sql.measure(table, request, choice, span, options=options, dialect=words, ask=words.ask)
+            selected = ["NULL" if c.source is None else _quoted(c.source.name) for c in choice.columns]
+            query = f"SELECT {', '.join(selected)} FROM {table}{span.and_()}"
+            order = [_quoted(span.cursor.name)] if span.cursor else []
+            if order := [*order, *_order(connection, request.object)]:
+                query += f" ORDER BY {', '.join(order)}"
+            landed = land(request, _tables(connection, query, request), into, FullPull())
+            sql.check_rows(told.rows, landed.rows, where)
+        return Batch(
+            into,
+            landed.sha256,
+            landed.rows,
+            told.cursor,
+            choice.renamed,
+            choice.extra,
+            choice.absent,
+            choice.types,
+            told.measures,
+        )
 
     def _where(self, table: str) -> str:
         return f"{self._path.name}:{table}"
@@ -116,76 +135,96 @@ class SqliteConnector:
         return SourceUnavailableError(problem="database_unreadable", where=where, detail=detail)
 
 
-class _Rows:
-    """The query and where it got to."""
+class SqliteDialect(sql.Plain):
+    """The words of SQLite, whose columns hold what they please: the values of the cursor column say what it is like."""
 
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        request: ReadRequest,
-        where: str,
-        selected: Sequence[str],
-        cursor_heading: str | None,
-    ) -> None:
+    def __init__(self, connection: sqlite3.Connection, request: ReadRequest, where: str) -> None:
         self._connection = connection
         self._request = request
         self._where = where
-        self._selected = selected
-        self._cursor_heading = cursor_heading
-        self.greatest = request.cursor
+        self._like = request.cursor or ""
+        self._time: CursorTime | None = None
 
-    def tables(self) -> Iterator[pa.Table]:
-        """The rows in a fixed order: of the cursor column if there is one, then of the table itself."""
-        names = [column.name for column in self._request.columns]
-        table = _quoted(self._request.object)
-        query = f"SELECT {', '.join(self._selected)} FROM {table}"
-        order = _order(self._connection, self._request.object)
-        parameters: list[object] = []
-        if self._cursor_heading is not None:
-            column = _quoted(self._cursor_heading)
-            order = [column, *order]
-            numeric = self._take_greatest(column, table)
-            if self._request.cursor is not None:
-                # Rows without a value have no place in any range; they are read every time rather than never.
-                query += f" WHERE {column} >= ? OR {column} IS NULL OR {column} = ''"
-                parameters.append(self._bound(self._request.cursor, numeric=numeric))
-        if order:
-            query += f" ORDER BY {', '.join(order)}"
-        rows = self._connection.execute(query, parameters)
-        while batch := rows.fetchmany(ROWS_PER_BATCH):
-            arrays = [pa.array(_texts(values), pa.string()) for values in zip(*batch, strict=True)]
-            yield pa.table(arrays, names=names)
+    def ask(self, query: str) -> tuple[str | None, ...] | None:
+        """The first row of *query*, as text."""
+        row = self._connection.execute(query).fetchone()
+        return None if row is None else tuple(_texts(row))
 
-    def _take_greatest(self, column: str, table: str) -> bool:
-        """Set `greatest` from the whole table; answer whether the column holds numbers.
+    def ordering(self, choice: sql.Choice, table: str) -> sql.Choice:
+        """*choice* with the kind of its cursor column, by the least and the greatest of its values.
 
-        In the same snapshot as the rows, so no row can be at or below it and yet unseen.
+        Raises:
+            SourceShapeError: it mixes numbers and text. SQLite has every number before every text: a range would lose
+                rows.
         """
-        present = f"FROM {table} WHERE {column} IS NOT NULL AND {column} <> ''"
-        least_kind, greatest_kind, greatest = self._connection.execute(
-            f"SELECT typeof(min({column})), typeof(max({column})), max({column}) {present}"
-        ).fetchone()
-        numeric = {"integer", "real"}
-        if greatest is None:
-            return False
-        if (least_kind in numeric) != (greatest_kind in numeric):
-            # SQLite orders every number before every text: a range over both would lose rows.
-            name = self._request.cursor_column
-            raise SourceShapeError(problem="cursor_mixed", where=self._where, column=name)
-        is_number = greatest_kind in numeric
-        old = self._request.cursor
-        if old is None or greatest > self._bound(old, numeric=is_number):
-            self.greatest = _text(greatest)
-        return is_number
+        source = choice.source(self._request.cursor_column)
+        if source is None:
+            return choice
+        name = _quoted(source.name)
+        query = f"SELECT typeof(min({name})), typeof(max({name})), max({name}) FROM {table}"
+        least, most, greatest = self._connection.execute(f"{query} WHERE {name} <> ''").fetchone()
+        numbers = {"integer", "real"}
+        if greatest is not None and (least in numbers) != (most in numbers):
+            raise SourceShapeError(problem="cursor_mixed", where=self._where, column=self._request.cursor_column)
+        if greatest is not None:
+            self._like = _text(greatest)
+        found = replace(source, kind="decimal" if most in numbers else self._kind())
+        chosen = tuple(replace(c, source=found) if c.source is source else c for c in choice.columns)
+        return replace(choice, columns=chosen)
 
-    def _bound(self, cursor: str, *, numeric: bool) -> int | float | str:
-        if not numeric:
-            return cursor
+    def _kind(self) -> sql.Kind:
+        """What a text is like: ISO times and dates can be reckoned with."""
+        time = CursorTime.of({**self._request.options, "cursor_time": "iso"}, self._where)
+        if time is None or time.read(self._like) is None:
+            return "text"
+        self._time = time
+        return "timestamp" if ":" in self._like else "date"
+
+    def literal(self, value: str, column: SourceColumn) -> str:
+        """A number as such, all else as text.
+
+        Raises:
+            SourceShapeError: the column holds numbers, and *value* is none.
+        """
+        if column.kind not in sql.NUMBERS:
+            return self.string(value)
         try:
-            return int(cursor) if cursor.lstrip("-").isdigit() else float(cursor)
+            return repr(int(value) if value.lstrip("-").isdigit() else float(value))
         except ValueError:
             name = self._request.cursor_column
             raise SourceShapeError(problem="numbers_expected", where=self._where, column=name) from None
+
+    def text(self, expression: str, column: SourceColumn) -> str:
+        """As it is; `ask` makes text of it."""
+        del column
+        return expression
+
+    def less(self, value: str, column: SourceColumn, amount: int) -> str:
+        """*value* less *amount*, a time written as it is."""
+        written = value[1:-1].replace("''", "'")
+        moment = self._time.read(written) if self._time and column.kind in sql.TIMES else None
+        if self._time is None or moment is None:
+            return f"{value} - {amount}" if column.kind in sql.NUMBERS else value
+        return self.string(self._time.write(moment - timedelta(seconds=amount), written))
+
+    def clock(self, column: SourceColumn, delay_s: int) -> str:
+        """This machine's clock, written as the values of the column are."""
+        del column
+        seconds = self.ask("SELECT strftime('%s', 'now')")
+        moment = datetime.fromtimestamp(int((seconds or ("0",))[0] or 0), UTC) - timedelta(seconds=delay_s)
+        return self.string(self._time.write(moment, self._like) if self._time else "")
+
+    def placeless(self, column: SourceColumn) -> tuple[str]:
+        """An empty text, whatever the column was declared as."""
+        return (f"{_quoted(column.name)} = ''",)
+
+
+def _tables(connection: sqlite3.Connection, query: str, request: ReadRequest) -> Iterator[pa.Table]:
+    names = [column.name for column in request.columns]
+    rows = connection.execute(query)
+    while batch := rows.fetchmany(ROWS_PER_BATCH):
+        arrays = [pa.array(_texts(values), pa.string()) for values in zip(*batch, strict=True)]
+        yield pa.table(arrays, names=names)
 
 
 def _is_whole(path: Path) -> bool:
@@ -209,14 +248,14 @@ def _is_whole(path: Path) -> bool:
     return size % page == 0 and (not counted or size >= page * pages) if page else True
 
 
-def _columns(connection: sqlite3.Connection, where: str, table: str) -> tuple[str, ...]:
+def _columns(connection: sqlite3.Connection, where: str, table: str) -> tuple[SourceColumn, ...]:
     # table_xinfo: hidden = 1 marks columns of virtual tables that SELECT * leaves out; generated ones (2, 3) count.
     rows = connection.execute(
-        "SELECT name FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid", [table]
+        "SELECT name, type FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid", [table]
     ).fetchall()
     if not rows:
         raise SourceObjectMissingError(problem="no_table", where=where, table=table)
-    return tuple(row[0] for row in rows)
+    return tuple(SourceColumn(name, declared.lower(), "other") for name, declared in rows)
 
 
 def _order(connection: sqlite3.Connection, table: str) -> list[str]:

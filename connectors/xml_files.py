@@ -2,10 +2,10 @@
 
 Leaves matching of names to `connectors.records`.
 
-Settings or options: ``folder``; ``record`` (required) = the record element's name without prefix; ``encoding``
-overrides what the file declares; those of `connectors.files.files_of`. The object is a glob. A record's headings are
-its child elements (without prefix) and its attributes as ``@name``. An absent child or ``xsi:nil="true"`` is NULL, an
-empty one empty text; a child with elements inside lands as its XML text. XML itself turns CR LF into LF.
+Settings or options: those of `connectors.files`; ``record`` (required) = the record element's name without prefix;
+``encoding`` overrides what the file declares. A record's headings are its child elements (without prefix) and its
+attributes as ``@name``. An absent child or ``xsi:nil="true"`` is NULL, an empty one empty text; a child with elements
+inside lands as its XML text. XML itself turns CR LF into LF.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import codecs
 import io
 import re
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 from xml.etree.ElementTree import ParseError, TreeBuilder, tostring
@@ -24,16 +23,17 @@ from defusedxml.ElementTree import DefusedXMLParser, iterparse
 
 from connectors import options as opt
 from connectors.errors import SourceHostileError, SourceIncompleteError, SourceShapeError
-from connectors.files import FileConnector, Reading, opened
+from connectors.files import FileConnector, Reading
 from connectors.records import RecordGatherer
 from connectors.text import TextSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
     from xml.etree.ElementTree import Element
 
     import pyarrow as pa
+
+    from connectors.archive import Content
 
 # Registers have at most some hundred fields a record; more, or more text, is a file built to fill memory.
 MOST_ELEMENTS = 10_000
@@ -57,18 +57,19 @@ class XmlConnector(FileConnector):
     """See the module; promises of `connectors.protocol.Connector`."""
 
     kind = "xml"
+    MEMBERS = "*.xml"
 
-    def headings(self, path: Path, inside: str, options: Mapping[str, str]) -> tuple[str, ...]:
+    def headings(self, content: Content, inside: str, options: Mapping[str, str]) -> tuple[str, ...]:
         """The names in the first records."""
         del inside
-        records = islice(_records(path, options), RECORDS_PROBED)
+        records = islice(_records(content, options), RECORDS_PROBED)
         return tuple(dict.fromkeys(name for record in records for name in record))
 
-    def tables(self, path: Path, inside: str, reading: Reading, options: Mapping[str, str]) -> Iterator[pa.Table]:
+    def tables(self, content: Content, inside: str, reading: Reading, options: Mapping[str, str]) -> Iterator[pa.Table]:
         """The rows of the file."""
         del inside
-        gatherer = RecordGatherer(reading, path.name)
-        for record in _records(path, options):
+        gatherer = RecordGatherer(reading, content.name)
+        for record in _records(content, options):
             gatherer.add(record)
             yield from gatherer.full()
         yield from gatherer.rest()
@@ -124,10 +125,10 @@ class _BoundedBuilder(TreeBuilder):
             raise SourceHostileError(problem="record_bomb", where=self._name, limit=limit)
 
 
-def _records(path: Path, options: Mapping[str, str]) -> Iterator[dict[str, str | None]]:
-    wanted = opt.required(options, "record", path.name)
-    source = TextSource(path.name, partial(opened, path), _encoding(path, options))
-    builder = _BoundedBuilder(path.name, wanted)
+def _records(content: Content, options: Mapping[str, str]) -> Iterator[dict[str, str | None]]:
+    wanted = opt.required(options, "record", content.name)
+    source = TextSource(content.name, content.open, _encoding(content, options))
+    builder = _BoundedBuilder(content.name, wanted)
     # The parser is told UTF-8, which overrules the declaration: the text has been decoded already.
     parser = DefusedXMLParser(
         target=builder, encoding="utf-8", forbid_dtd=True, forbid_entities=True, forbid_external=True
@@ -144,31 +145,31 @@ def _records(path: Path, options: Mapping[str, str]) -> Iterator[dict[str, str |
             open_elements.pop()
             inside -= is_record
             if is_record and not inside:
-                yield _fields(element, path.name)
+                yield _fields(element, content.name)
             if not inside and open_elements:
                 # What is read is let go at once; the tree never grows past one record.
                 open_elements[-1].remove(element)
     except ParseError as failure:
-        where = f"{path.name}:{failure.position[0]}"
+        where = f"{content.name}:{failure.position[0]}"
         if failure.code in _ENDS_EARLY:
             raise SourceIncompleteError(problem="truncated", where=where) from None
         raise SourceShapeError(problem="bad_xml", where=where) from None
     except DefusedXmlException:
-        raise SourceHostileError(problem="xml_entities", where=path.name) from None
+        raise SourceHostileError(problem="xml_entities", where=content.name) from None
 
 
-def _encoding(path: Path, options: Mapping[str, str]) -> str:
+def _encoding(content: Content, options: Mapping[str, str]) -> str:
     """The encoding option, else the byte order mark's, else the declared one, else UTF-8 (XML 1.0, 4.3.3)."""
     if options.get("encoding"):
-        return opt.encoding(options, path.name)
-    with opened(path) as file:
+        return opt.encoding(options, content.name)
+    with content.open() as file:
         head = file.read(DECLARATION_BYTES)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     declared = _DECLARED.match(head.removeprefix(codecs.BOM_UTF8))
     if declared is None or head.startswith(codecs.BOM_UTF8):
         return "utf-8"
-    return opt.encoding({"encoding": declared[1].decode()}, path.name)
+    return opt.encoding({"encoding": declared[1].decode()}, content.name)
 
 
 def _local(tag: str) -> str:

@@ -162,9 +162,9 @@ def replay(settings: Settings, index: int, *, warehouse: Warehouse | None = None
     Reads the log, the body store, the stored list and the table's snapshot; writes nothing.
     """
     # An auditor who recomputes the log alone need not wait for an engine to be imported.
-    from warehouse.engine import Warehouse  # noqa: PLC0415
+    from hub.storing import open_warehouse  # noqa: PLC0415
 
-    opened = warehouse or Warehouse(settings.warehouse, catalog_uri=settings.catalog_url)
+    opened = warehouse or open_warehouse(settings)
     try:
         run = _Replay(settings, index, opened)
         with contextlib.suppress(_StoppedError):  # The last step says why.

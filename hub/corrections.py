@@ -27,7 +27,7 @@ from hub.errors import ResourceUnknownError
 from hub.matching import lookup_value
 from hub.recall import Wrong
 from hub.standing import read_grants
-from warehouse.engine import Warehouse
+from hub.storing import open_warehouse
 from warehouse.errors import TableMissingError, WarehouseError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from hub.actors import Actor
     from hub.cases import Transaction
     from hub.office import Office
+    from warehouse.engine import Warehouse
 
 KIND: Final = "correction"
 MARK: Final = "K"
@@ -218,7 +219,7 @@ def submit(office: Office, claim: Claim, *, actor: Actor) -> Case:
     entry = None if claim.entry == NO_ENTRY else _own_entry(office, claim, actor)
     if entry is None and not _may_call(office, resource.code, actor):
         raise NotAUserError(actor=str(actor), needed=resource.code)
-    with Warehouse(office.settings.warehouse, catalog_uri=office.settings.catalog_url) as warehouse:
+    with open_warehouse(office.settings) as warehouse:
         key = claim.key or _key_of(office, warehouse, claim, entry)
         snapshot = str(entry.facts["snapshot"]) if entry is not None else _snapshot(warehouse, resource.code)
     draft = Correction(
@@ -356,7 +357,7 @@ def settle(
     revision: int | None = None,
 ) -> Case:
     """The office decides whether the provider has to put it right."""
-    with Warehouse(office.settings.warehouse, catalog_uri=office.settings.catalog_url) as warehouse:
+    with open_warehouse(office.settings) as warehouse:
         snapshot = _snapshot(warehouse, office.cases.get(id_, KIND).resource)
 
     def change(correction: Correction, work: Transaction) -> Correction:
@@ -479,7 +480,7 @@ def _compare(office: Office, correction: Correction, where: str) -> tuple[str, s
     Of a resource as such only this is checked: that something was loaded since.
     """
     code = correction.resource
-    with Warehouse(office.settings.warehouse, catalog_uri=office.settings.catalog_url) as warehouse:
+    with open_warehouse(office.settings) as warehouse:
         try:
             history = {info.snapshot_id: info for info in warehouse.snapshots(code)}
         except TableMissingError:

@@ -25,6 +25,8 @@ Leaves HTTP status codes to `hub.api.problems` and exit codes to the command lin
     │   ├── KeyFileError
     │   ├── SystemsFileError            … its file of source systems, or a secret it refers to
     │   ├── SystemUnknownError          … a system that the list names and the file does not describe
+    │   ├── StorageSettingsError        … where tables are to lie
+    │   ├── AlertsFileError             … its file of those whom alerts are sent to
     │   ├── SchedulerFailedError        … a process of the scheduler ended; read its log
     │   ├── SchedulerUnreachableError   … the scheduler does not answer as it should
     │   ├── PortInUseError              … another program listens where we must
@@ -36,6 +38,10 @@ Leaves HTTP status codes to `hub.api.problems` and exit codes to the command lin
     ├── WorkError                       mend the step of a case, or look at the case again
     │   ├── ActorInvalidError           … who acts: DEPARTMENT:POST
     │   ├── QueryInvalidError           … what was asked for
+    │   ├── OrderInvalidError           … a load's parameters
+    │   ├── LoadPausedError             … the resource's loads are held back; let them go on first
+    │   ├── NothingRejectedError        … there is nothing to judge again
+    │   ├── DriftUnknownError           … no such shape of the source waits for a decision
     │   ├── TextRefusedError            … a text that cannot be kept
     │   ├── RoleMissingError            … use a key that opens this
     │   ├── CaseUnknownError
@@ -146,8 +152,8 @@ class ResourceUnknownError(NotFoundError):
     """The published list holds no such resource."""
 
     code = "resource_unknown"
-    en = "The published list holds no resource `{resource}`. See /v1/catalog."
-    zh = "已发布的责任清单中没有资源 `{resource}`。请查阅 /v1/catalog。"
+    en = "The published list holds no resource `{resource}`. See `zhengtong list show`, or /v1/catalog."
+    zh = "已发布的责任清单中没有资源 `{resource}`。请查阅 `zhengtong list show` 或 /v1/catalog。"
 
 
 class KeyRefusedError(HubError):
@@ -305,6 +311,41 @@ class ActorInvalidError(WorkError):
     zh = "`{value}` 未说明办理人。请写作 部门代码:岗位，例如 `MZJ:data-officer`；不要填写个人姓名。"
 
 
+class OrderInvalidError(WorkError):
+    """A load was ordered in a way that cannot be done."""
+
+    code = "order_invalid"
+    en = "This load cannot be run as ordered: {why}."
+    zh = "无法按此要求归集：{why_zh}。"
+
+
+class LoadPausedError(WorkError):
+    """Somebody holds the resource's loads back. Nothing was read."""
+
+    code = "load_paused"
+    en = (
+        "Loads of `{resource}` are paused since {since} by {by}: {reason}. "
+        "Let them go on with `zhengtong ingest resume {resource}`."
+    )
+    zh = "资源 `{resource}` 自 {since} 起由 {by} 暂停归集：{reason}。恢复：`zhengtong ingest resume {resource}`。"
+
+
+class NothingRejectedError(WorkError):
+    """No row of this resource lies rejected, so that there is nothing to judge again."""
+
+    code = "nothing_rejected"
+    en = "No row of `{resource}` lies rejected now; there is nothing to replay."
+    zh = "资源 `{resource}` 目前没有被拒记录，无需重放。"
+
+
+class DriftUnknownError(WorkError):
+    """No changed shape of this resource's source waits for a decision."""
+
+    code = "drift_unknown"
+    en = "No changed shape of the source of `{resource}` waits for a decision. See `zhengtong ingest drift`."
+    zh = "资源 `{resource}` 没有待审批的来源结构变化。请用 `zhengtong ingest drift` 查看。"
+
+
 class QueryInvalidError(WorkError):
     """A question that cannot be answered as asked; *where* names the parameter."""
 
@@ -393,6 +434,22 @@ class SystemUnknownError(SetupError):
     code = "system_unknown"
     en = "The list reads from system `{system}`, which `{path}` does not describe. Add it there."
     zh = "责任清单引用了来源系统 `{system}`，但 `{path}` 中没有它。请在该文件中添加。"
+
+
+class StorageSettingsError(SetupError):
+    """A setting of the object store is missing or of the wrong form."""
+
+    code = "storage_settings"
+    en = "The setting `{name}` must be {expected}. See docs/operations.md."
+    zh = "配置项 `{name}` 应为 {expected}。见 docs/operations.md。"
+
+
+class AlertsFileError(SetupError):
+    """The file that says whom alerts are sent to cannot be read; *why* never quotes it."""
+
+    code = "alerts_file"
+    en = "The alerts file `{path}` cannot be used: {why}. See docs/operations.md for its form."
+    zh = "告警配置文件 `{path}` 无法使用：{why}。格式见 docs/operations.md。"
 
 
 class SchedulerFailedError(SetupError):

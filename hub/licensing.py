@@ -41,6 +41,7 @@ from hub.invocation import Invocation, RefusedError
 from hub.keyring import Keyring
 from hub.settings import Settings
 from hub.standing import Standing
+from hub.storing import open_warehouse
 from hub.usage import Usage
 from licence import lifecycle
 from licence.bundle import SUFFIX, LicenceBundle
@@ -53,7 +54,6 @@ from licence.model import LicenceKind, SealedLicence, StatusRef
 from licence.profile import STATUS_ENTRY
 from licence.status import StatusList, sign_status_list
 from licence.trust import TrustStore
-from warehouse.engine import Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -109,7 +109,7 @@ class Licensing:
         """
         control, evidence, ring = Control.open(settings), Evidence.open(settings), Keyring(settings.keys)
         standing = Standing(settings, control)
-        warehouse = Warehouse(settings.warehouse, catalog_uri=settings.catalog_url)
+        warehouse = open_warehouse(settings)
         office = cls(
             settings=settings,
             control=control,

@@ -19,10 +19,18 @@ if TYPE_CHECKING:
     from hub.control import Control
 
 
+RUNNING, LOADED, UNCHANGED, TRIED, FAILED = "running", "loaded", "unchanged", "tried", "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """One load of one resource: rows read, accepted and rejected (by reason), what changed, seconds per step."""
+    """One load of one resource: rows read, accepted and rejected (by reason), what changed, seconds per step.
 
+    *id* rises with every load. *about* is how many rows a read that is under way expects. *bytes* is what was landed,
+    *lag_s* how old the newest record was when it was committed.
+    """
+
+    id: int
     resource: str
     run: str
     started: datetime
@@ -41,6 +49,14 @@ class LoadReport:
     error_code: str | None
     notes: Mapping[str, Any]
     log_index: int | None
+    mode: str
+    department: str
+    list_version: str
+    superseded: int
+    bytes: int
+    lag_s: float | None
+    about: int | None
+    cursor: str | None
 
     @property
     def changed(self) -> int:
@@ -62,10 +78,45 @@ def of_run(control: Control, run: str) -> list[LoadReport]:
     return _reports(control, select(Load.__table__).where(Load.run == run).order_by(Load.id))
 
 
-def latest(control: Control) -> list[LoadReport]:
-    """The newest load of every resource, by resource code."""
+def latest(control: Control, *, well: bool = False) -> list[LoadReport]:
+    """The newest load of every resource, by resource code; where *well*, the newest that went well as usual or full."""
     newest = select(func.max(Load.id)).group_by(Load.resource)
+    if well:
+        newest = newest.where(Load.outcome.in_((LOADED, UNCHANGED)), Load.mode.in_(("usual", "full")))
     return _reports(control, select(Load.__table__).where(Load.id.in_(newest)).order_by(Load.resource))
+
+
+def since(
+    control: Control, *, after: int = 0, resource: str = "", outcome: str = "", limit: int = 1000
+) -> list[LoadReport]:
+    """At most *limit* loads with an id above *after*, oldest first; of one *resource*, of one *outcome*."""
+    query = select(Load.__table__).where(Load.id > after).order_by(Load.id).limit(limit)
+    query = query.where(Load.resource == resource) if resource else query
+    query = query.where(Load.outcome == outcome) if outcome else query
+    return _reports(control, query)
+
+
+def newest_of(control: Control, resource: str, limit: int = 28) -> list[LoadReport]:
+    """The newest loads of *resource*, newest first."""
+    return _reports(
+        control, select(Load.__table__).where(Load.resource == resource).order_by(Load.id.desc()).limit(limit)
+    )
+
+
+def running(control: Control) -> list[LoadReport]:
+    """The loads that have begun and not ended. One whose process was killed stays among them until it is run again."""
+    return _reports(control, select(Load.__table__).where(Load.outcome == RUNNING).order_by(Load.id))
+
+
+def successes(control: Control) -> dict[str, datetime]:
+    """Resource code → when its last load succeeded (UTC). One of a range or of rejected rows does not count."""
+    query = (
+        select(Load.resource, func.max(Load.finished).label("finished"))
+        .where(Load.outcome.in_((LOADED, UNCHANGED)), Load.mode.in_(("usual", "full")), Load.finished.is_not(None))
+        .group_by(Load.resource)
+    )
+    with control.reading() as connection:
+        return {row.resource: row.finished for row in connection.execute(query)}
 
 
 def _reports(control: Control, query: Any) -> list[LoadReport]:  # noqa: ANN401 - a Core select

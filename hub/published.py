@@ -6,6 +6,7 @@ compiling it for the scheduler `hub.registry`'s.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from catalog.model import InformationResource
     from hub.settings import Settings
 
 CURRENT, SUPERSEDED = "current", "superseded"
+_SINGLE = ".resources"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,10 @@ class Version:
 
 def store(settings: Settings, list_: ResponsibilityList) -> None:
     """Keep *list_* under its digest, durable on return. A crash leaves at most a version that nothing names."""
-    data = json.dumps(to_plain(list_), ensure_ascii=False, indent=1).encode()
-    replace_file(list_path(settings, list_.version), data)
+    plain = to_plain(list_)
+    # The single resources first: a list that stands without them would be read whole by every task.
+    replace_file(list_path(settings, list_.version).with_suffix(_SINGLE), _single(plain))
+    replace_file(list_path(settings, list_.version), json.dumps(plain, ensure_ascii=False, indent=1).encode())
 
 
 def facts_of(list_: ResponsibilityList, predecessor: str | None) -> dict[str, Any]:
@@ -141,6 +146,51 @@ def list_version(settings: Settings, version: str) -> ResponsibilityList:
     if list_.version != version:
         raise ListDamagedError(version=version)
     return list_
+
+
+def resource_of(settings: Settings, version: str, code: str) -> InformationResource | None:
+    """One resource of the list with this digest, or None: what a task among thousands needs, in a millisecond.
+
+    A city's list takes a second to read; a task reads one resource of it. What is read is checked against a digest of
+    its own, and where it cannot be had the whole list is read.
+
+    Raises:
+        ListMissingError, ListDamagedError: see `list_version`.
+    """
+    try:
+        with list_path(settings, version).with_suffix(_SINGLE).open("rb") as file:
+            index = json.loads(file.readline())
+            base = file.tell()
+            if code not in index:
+                # Rare, and then the whole list says whether it is so or the index is damaged.
+                if code in list_version(settings, version).by_code:
+                    raise ListDamagedError(version=version)
+                return None
+            offset, length, digest = index[code]
+            file.seek(base + offset)
+            data = file.read(length)
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise ListDamagedError(version=version)
+        return from_plain(json.loads(data)).by_code[code]
+    except FileNotFoundError:
+        return list_version(settings, version).by_code.get(code)
+    except (ValueError, KeyError, TypeError, CatalogError) as error:
+        raise ListDamagedError(version=version) from error
+
+
+def _single(plain: dict[str, Any]) -> bytes:
+    """A line that says where each resource is (offset, bytes, SHA-256), and after it each as a list of its own."""
+    index: dict[str, tuple[int, int, str]] = {}
+    parts: list[bytes] = []
+    offset = 0
+    left_out = ("responsibilities", "matters", "needs", "prohibitions", "departments", "code_lists")
+    for resource in plain["resources"]:
+        one = {name: [] if name in left_out else value for name, value in plain.items()}
+        data = json.dumps(one | {"resources": [resource]}, ensure_ascii=False).encode()
+        index[resource["code"]] = (offset, len(data), hashlib.sha256(data).hexdigest())
+        parts.append(data)
+        offset += len(data)
+    return json.dumps(index).encode() + b"\n" + b"".join(parts)
 
 
 def list_path(settings: Settings, version: str) -> Path:

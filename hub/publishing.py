@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from catalog.review import State, keeper
-from hub import drafts, registry, systems
+from hub import drafts, lineage, registry, storing, systems
 from hub.actors import Actor
 from hub.office import Office
 from hub.published import Published, current_version, list_version, versions
 
 if TYPE_CHECKING:
-    from catalog.model import ResponsibilityList
+    from catalog.model import InformationResource, ResponsibilityList
     from catalog.review import Finding
     from hub.settings import Settings
 
@@ -96,16 +96,20 @@ def compile_registry(office: Office) -> None:
     which then finds it published and only compiles. Of two who publish at once the later list is what remains: each
     looks, after writing, whether another came into force meanwhile.
     """
-    connections = {}
-    if office.settings.systems_file.exists():
-        found = systems.load(office.settings.systems_file)
-        connections = {name: system.connections for name, system in found.items()}
-    outlet_root = (office.settings.warehouse / "data").as_uri()
+    found = systems.load(office.settings.systems_file) if office.settings.systems_file.exists() else {}
+    connections = {name: system.connections for name, system in found.items()}
+    outlet_root = storing.table_root(office.settings)
+
+    def inlet(resource: InformationResource) -> str:
+        source = resource.source
+        system = found.get(source.system) or systems.SourceSystem(source.system, "")
+        return lineage.uri_of(system, source.object)
+
     written = None
     while written != (version := current_version(office.control)):
         if version is None:
             return
         list_ = list_version(office.settings, version)
-        compiled = registry.compile_list(list_, outlet_root=outlet_root, connections=connections)
+        compiled = registry.compile_list(list_, outlet_root=outlet_root, connections=connections, inlet=inlet)
         registry.write(compiled, office.settings.registry)
         written = version

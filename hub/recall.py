@@ -23,7 +23,7 @@ from hub.cases import Case, Turn
 from hub.control import CaseRow, Notice, hold_generation, row_dict
 from hub.errors import ResourceUnknownError
 from hub.standing import read_grants
-from warehouse.engine import Warehouse
+from hub.storing import open_warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -102,7 +102,7 @@ def recipients(
     """
     end = until or office.now()
     counts: dict[str, _Count] = {}
-    with Warehouse(office.settings.warehouse, catalog_uri=office.settings.catalog_url) as warehouse:
+    with open_warehouse(office.settings) as warehouse:
         past = PastAnswers(office.settings, office.evidence, warehouse)
         for index, entry in _answered(office, wrong.resource):
             if (since is not None and entry.at < since) or entry.at > end:

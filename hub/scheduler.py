@@ -25,7 +25,7 @@ from hub.errors import SchedulerFailedError, SchedulerUnreachableError
 from hub.files import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from hub.settings import Settings
@@ -47,16 +47,36 @@ COMPONENTS = (
     ("dag-processor", ("dag-processor",)),
 )
 SETUP, TRIGGERER = "setup", "triggerer"
-# Tasks are forked from the scheduler. What they all import, it imports once, before the fork. DuckDB is not among it:
-# it starts after the fork (docs/adr/0003).
-LOCAL_SETTINGS = """\
+# Tasks are forked from the scheduler. What they all import, it imports once, before the fork; of the source kinds those
+# that most departments have. DuckDB, and what of ours imports it, is not among it: importing it starts a thread, which
+# a fork would leave behind (docs/adr/0003).
+PRELOADED = (
+    "airflow.providers.standard.operators.python",
+    "connectors.csv_files",
+    "connectors.http_json",
+    "connectors.postgresql_source",
+    "connectors.registry",
+    "connectors.sqlite",
+    "httpx",
+    "hub.evidence",
+    "hub.registry",
+    "hub.storing",
+    "hub.watching",
+    "pandas",
+    "psycopg",
+    "pyarrow.dataset",
+    "pyarrow.parquet",
+    "pyiceberg.catalog.sql",
+    "pyiceberg.io.pyarrow",
+    "sqlalchemy.orm",
+    "warehouse.evolve",
+    "warehouse.history",
+)
+LOCAL_SETTINGS = f"""\
 import importlib, sys
 
 if "scheduler" in sys.argv:
-    for name in (
-        "pandas", "pyarrow.dataset", "pyarrow.parquet", "pyiceberg.catalog.sql", "pyiceberg.io.pyarrow",
-        "sqlalchemy.orm", "httpx", "yaml", "hub.control", "hub.evidence", "hub.published",
-    ):
+    for name in {PRELOADED!r}:
         importlib.import_module(name)
 """
 FINISHED = frozenset({"success", "failed"})
@@ -200,21 +220,45 @@ class EmbeddedAirflow:
             if run["dag_id"] in wanted:
                 self._api("PATCH", f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}", json={"state": "failed"})
 
-    def start_runs(self, dag_ids: Sequence[str], run_id: str) -> None:
+    def start_runs(self, dag_ids: Sequence[str], run_id: str, *, partition: str = "") -> None:
         """Start run *run_id* of each DAG; one that exists already is left alone. Afterwards the DAGs are unpaused.
+
+        With a *partition*, which is their local day (`hub.registry.key_format_of`), what they load counts as loaded on
+        its schedule: a department whose resources are then all in is summed up. Without, nothing waits for them.
 
         They are paused while the runs are made: Airflow on SQLite writes its audit row for such a request on the
         event loop, and tasks that report their state meanwhile block it until the database's time-out.
         """
         self._pause(paused=True)
         for dag_id in dag_ids:
-            body = {"dag_run_id": run_id, "logical_date": None}
-            self._api("POST", f"/dags/{dag_id}/dagRuns", json=body, expect=(200, 201, 409))
+            self.create_run(dag_id, run_id, partition=partition)
         self._pause(paused=False)
 
-    def unpause(self, dag_id: str) -> None:
-        """Let a DAG run on its schedule."""
-        self._api("PATCH", f"/dags/{dag_id}", params={"update_mask": "is_paused"}, json={"is_paused": False})
+    def create_run(
+        self, dag_id: str, run_id: str, *, partition: str = "", conf: Mapping[str, Any] | None = None
+    ) -> None:
+        """Make run *run_id* of one DAG, which begins when the DAG is not paused; one that exists is left alone."""
+        body = {"dag_run_id": run_id, "logical_date": None, "partition_key": partition or None, "conf": conf or {}}
+        self._api("POST", f"/dags/{dag_id}/dagRuns", json=body, expect=(200, 201, 409))
+
+    def backfill(self, dag_id: str, first: str, last: str) -> None:
+        """Load the partitions of a range again, whatever became of them, as ``airflow backfill create`` does.
+
+        Airflow wants instants, reads them as local time whatever their offset, and takes the partitions whose
+        *schedule* lies between the two: a last day, which is included, ends at midnight.
+        """
+        body = {
+            "dag_id": dag_id,
+            "from_date": f"{first}T00:00:00Z",
+            "to_date": f"{last}T23:59:59Z",
+            "reprocess_behavior": "completed",
+            "max_active_runs": 1,
+        }
+        self._api("POST", "/backfills", json=body)
+
+    def unpause(self, dag_id: str, *, paused: bool = False) -> None:
+        """Let a DAG run on its schedule; or, *paused*, no longer."""
+        self._api("PATCH", f"/dags/{dag_id}", params={"update_mask": "is_paused"}, json={"is_paused": paused})
 
     def _pause(self, *, paused: bool) -> None:
         offset, total = 0, 1
@@ -235,10 +279,16 @@ class EmbeddedAirflow:
         for run in self._pages("/dags/~/dagRuns", "dag_runs", run_id_pattern=run_id):
             if run["dag_run_id"] == run_id:
                 runs[run["dag_id"]] = run["state"]
-        for one in self._pages("/dags/~/dagRuns/~/taskInstances", "task_instances", run_id_pattern=run_id):
-            if one["dag_run_id"] == run_id and one["dag_id"] in tasks:
+        for one in self.task_instances(run_id):
+            if one["dag_id"] in tasks:
                 tasks[one["dag_id"]][one["task_id"]] = one["state"]
         return [RunState(d, run_id, runs.get(d, "queued"), tasks[d]) for d in dag_ids]
+
+    def task_instances(self, run_id: str) -> Iterator[dict[str, Any]]:
+        """Every task of run *run_id* as Airflow's API describes it: ``dag_id``, ``task_id``, ``state``, its moments."""
+        for one in self._pages("/dags/~/dagRuns/~/taskInstances", "task_instances", run_id_pattern=run_id):
+            if one["dag_run_id"] == run_id:
+                yield one
 
     def watch(self, dag_ids: Sequence[str], run_id: str, *, timeout_s: float) -> Iterator[list[RunState]]:
         """Yield the states until every run has ended.

@@ -18,8 +18,8 @@ from hub.keyring import Keyring
 from hub.office import Office
 from hub.signatures import AnswerSigner
 from hub.standing import Standing
+from hub.storing import open_warehouse
 from hub.usage import Usage, count
-from warehouse.engine import Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ class Service:
         control = Control.open(settings)
         evidence = Evidence.open(settings, ring, clock=clock)
         standing = Standing(settings, control)
-        warehouse = Warehouse(settings.warehouse, catalog_uri=settings.catalog_url)
+        warehouse = open_warehouse(settings)
         signer = answer_signer(settings, ring)
         usage = Usage(control, evidence.log)
         invocation = Invocation(standing, evidence, warehouse, usage, mask_key=ring.secret(MASK_KEY))

@@ -14,6 +14,8 @@ from catalog.clock import NATIONAL
 DEFAULT_HOME = "var"
 DEFAULT_API_PORT = 8080
 LOOPBACK = "127.0.0.1"
+# Three years: as long as snapshots are kept by which past answers are replayed.
+DEFAULT_AUDIT_DAYS = 1095
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,11 @@ class Settings:
     Environment: ``ZHENGTONG_HOME`` (default ``./var``), ``ZHENGTONG_CONTROL_URL`` (SQLAlchemy URL),
     ``ZHENGTONG_CATALOG_URL`` (Iceberg SqlCatalog URL), ``ZHENGTONG_SYSTEMS`` (the file that maps source systems
     to connectors), ``ZHENGTONG_API_PORT``, ``ZHENGTONG_CLOCKS`` and ``ZHENGTONG_CLOCK_PROFILE`` (the city's file of
-    clocks, and which of its profiles holds), ``ZHENGTONG_CALENDAR`` (the city's file of working days).
+    clocks, and which of its profiles holds), ``ZHENGTONG_CALENDAR`` (the city's file of working days),
+    ``ZHENGTONG_STORAGE`` (``s3://BUCKET/PREFIX``: tables and quarantine lie there instead of below *home*), with
+    ``ZHENGTONG_S3_ENDPOINT`` (``http(s)://HOST:PORT``), ``ZHENGTONG_S3_ACCESS_KEY`` and ``ZHENGTONG_S3_SECRET_KEY``
+    (references: ``env:NAME`` or ``file:PATH``); ``ZHENGTONG_ALERTS`` (the file that says whom alerts are sent to),
+    ``ZHENGTONG_OPENLINEAGE`` (where lineage events go: ``http(s)://…`` or ``file:///…``), ``ZHENGTONG_AUDIT_DAYS``.
     """
 
     home: Path
@@ -34,6 +40,13 @@ class Settings:
     clocks_file: Path | None = None
     clock_profile: str = NATIONAL
     calendar_file: Path | None = None
+    storage: str = ""
+    s3_endpoint: str = ""
+    s3_access_key: str = ""
+    s3_secret_key: str = ""
+    alerts_file: Path | None = None
+    openlineage: str = ""
+    audit_days: int = DEFAULT_AUDIT_DAYS
 
     @classmethod
     def from_environment(cls, environ: dict[str, str] | None = None) -> Settings:
@@ -49,6 +62,13 @@ class Settings:
             clocks_file=_path(env.get("ZHENGTONG_CLOCKS")),
             clock_profile=env.get("ZHENGTONG_CLOCK_PROFILE", NATIONAL),
             calendar_file=_path(env.get("ZHENGTONG_CALENDAR")),
+            storage=env.get("ZHENGTONG_STORAGE", ""),
+            s3_endpoint=env.get("ZHENGTONG_S3_ENDPOINT", ""),
+            s3_access_key=env.get("ZHENGTONG_S3_ACCESS_KEY", ""),
+            s3_secret_key=env.get("ZHENGTONG_S3_SECRET_KEY", ""),
+            alerts_file=_path(env.get("ZHENGTONG_ALERTS")),
+            openlineage=env.get("ZHENGTONG_OPENLINEAGE", ""),
+            audit_days=int(env.get("ZHENGTONG_AUDIT_DAYS", str(DEFAULT_AUDIT_DAYS))),
         )
 
     @classmethod

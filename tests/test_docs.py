@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+import yaml
 
 from hub.cli import main
 from tests.licence import world
@@ -19,8 +22,9 @@ from tests.licence import world
 ROOT = Path(__file__).resolve().parent.parent
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
 CATALOGUE = ROOT / "docs" / "catalogue.md"
+INGESTION = ROOT / "docs" / "ingestion.md"
 # What departments' staff, operators and clerks read is there in both languages, the same paper under the same name.
-TRANSLATED = ("api.md", "catalogue.md", "ingestion.md", "licences.md", "operations.md")
+TRANSLATED = ("api.md", "catalogue.md", "ingestion.md", "licences.md", "operations.md", "sources.md")
 PAIRS = [(ROOT / "docs" / name, ROOT / "docs" / "zh" / name) for name in TRANSLATED]
 SKIPPED_FOLDERS = frozenset({".git", ".venv", "var", "build", "dist", "node_modules"})
 # Data, not text of ours: the list of divisions has its own provenance and its own tests.
@@ -270,6 +274,49 @@ def test_the_walk_through_the_catalogue_works_as_it_is_written(
     assert (tmp_path / "walk" / "core.xlsx").stat().st_size > 0
 
 
+def test_a_new_resource_is_loaded_as_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table, rows of the list, a systems file and the commands, out of the paper alone."""
+    for name in [name for name in os.environ if name.startswith("ZHENGTONG_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ZHENGTONG_HOME", "walk")
+    section = INGESTION.read_text("utf-8").split("\n## ")[1]
+    written = [(m["info"].strip(), m["body"]) for m in FENCE.finditer(section)]
+    (table,) = [body for info, body in written if info == "sql"]
+    rows_of_list, systems = [body for info, body in written if info == "yaml"]
+    with closing(sqlite3.connect("insured.db")) as database:
+        database.executescript(table)
+    city = yaml.safe_load((ROOT / "demo" / "responsibilities.yaml").read_text("utf-8"))
+    added = yaml.safe_load(rows_of_list)
+    for part, entries in added.items():
+        city[part] += entries
+    write_yaml(Path("list.yaml"), city)
+    (codes,) = [f["codes"] for f in added["resources"][0]["fields"] if "codes" in f]
+    codes.append("3")
+    write_yaml(Path("mended.yaml"), city)
+    Path("walk").mkdir()
+    Path("walk/systems.yaml").write_text(systems, encoding="utf-8")
+    told: dict[str, str] = {}
+    for line in [line for info, body in written if info == "sh" for line in body.splitlines()]:
+        if line.startswith("zhengtong "):
+            assert main(shlex.split(line, comments=True)[1:]) == 0, line
+            told[line] = capsys.readouterr().out
+    assert len(told) == 12
+    printed = {line.split()[2]: out for line, out in told.items()}
+    (why,) = re.findall(r"`(sort is not [^`]+)`", section)
+    assert why in printed["rejects"] or "不在代码集之内" in printed["rejects"]
+    # That they are alike is its exit code.
+    assert "3" in printed["reconcile"]
+    assert len(re.findall(r"\d{10,} ", printed["snapshots"])) == 2
+    assert "insert" in printed["changes"]
+
+
+def write_yaml(path: Path, plain: object) -> None:
+    path.write_text(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False), encoding="utf-8")
+
+
 def commands(path: Path) -> set[tuple[str, ...]]:
     """The `zhengtong NOUN [VERB]` that *path* quotes, in shell blocks and between backticks."""
     quoted = [
@@ -302,7 +349,8 @@ def test_the_readmes_quote_every_command_that_is_promised() -> None:
     promised = {
         ("demo",), ("serve",), ("call",), ("verify",),
         ("list", "check"), ("list", "publish"), ("list", "show"),
-        ("ingest", "run"), ("ingest", "status"), ("ingest", "rejects"),
+        ("ingest", "run"), ("ingest", "status"), ("ingest", "rejects"), ("ingest", "plan"), ("ingest", "drift"),
+        ("ingest", "reconcile"), ("ingest", "alerts"), ("warehouse", "fsck"),
         ("search",), ("inbox",), ("remind",), ("resource", "show"), ("request", "new"), ("grant", "list"),
         ("list", "submit"), ("list", "impact"), ("correct", "new"), ("demand", "new"), ("form", "check"),
         ("audit", "verify"), ("audit", "replay"), ("audit", "show"),

@@ -1,11 +1,17 @@
 """The contract of a resource as DuckDB expressions: what is wrong with a field of a row, if anything.
 
 Running it over a batch is `warehouse.checks`. Expressions stand over two columns for each field *i*: ``__t{i}``, the
-normalised text, and ``__v{i}``, the typed value.
+normalised text, and ``__v{i}``, the typed value. A column that landed in its field's own type is its value as it is;
+every other is read through its text.
+
+There are two ways to the two columns. The long one (`normalised_columns`, `typed_columns`) is right for every row. The
+quick one (`quick_columns`) is right for rows that `doubts` finds nothing about, which keep every rule and need no
+normalising; nearly all rows are such, and the long way is gone with the others only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +20,18 @@ import duckdb
 from catalog.identifiers import USCC_ALPHABET
 from catalog.model import Check, Disposition, FieldKind
 from warehouse.errors import ContractInvalidError
-from warehouse.normal import FALSE_WORDS, TRUE_WORDS, iso_date, iso_datetime, normalised, trimmed, typed
+from warehouse.normal import (
+    FALSE_WORDS,
+    TRUE_WORDS,
+    at_once,
+    iso_date,
+    iso_datetime,
+    normalised,
+    on_calendar,
+    tidy,
+    trimmed,
+    typed,
+)
 from warehouse.schema import field_type
 from warehouse.sql import name, text
 
@@ -25,6 +42,10 @@ if TYPE_CHECKING:
 
 _ORG_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ORG_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
+_UPSERTS = frozenset({Disposition.MERGE, Disposition.SCD2})
+_TEXT = "VARCHAR"
+# All of them have every value in BIGINT.
+_WHOLE_NUMBERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"})
 
 
 def citizen_id_holds(value: str) -> str:
@@ -59,15 +80,15 @@ def uscc_holds(value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """The rules of *resource* over a landed file that has the columns *landed*."""
+    """The rules of *resource* over landed files that have the columns *landed*, with their DuckDB types."""
 
     resource: InformationResource
-    landed: frozenset[str]
+    landed: Mapping[str, str]
 
     @classmethod
-    def over(cls, resource: InformationResource, landed: Collection[str]) -> Contract:
-        """The contract over a file with these columns."""
-        return cls(resource, frozenset(landed))
+    def over(cls, resource: InformationResource, landed: Collection[str] | Mapping[str, str]) -> Contract:
+        """The contract over files with these columns: of these types, or all of text."""
+        return cls(resource, dict(landed) if isinstance(landed, Mapping) else dict.fromkeys(landed, _TEXT))
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -82,26 +103,75 @@ class Contract:
     @property
     def newest_wins(self) -> bool:
         """Whether an older row gives way to a newer one of the same batch."""
-        return self.resource.disposition is Disposition.MERGE and bool(self.resource.source.cursor_field)
+        return self.resource.disposition in _UPSERTS and bool(self.resource.source.cursor_field)
 
     @property
     def marks_deletes(self) -> bool:
         """Whether rows may be marked deleted."""
-        return self.resource.disposition is Disposition.MERGE and bool(self.resource.source.deleted_field)
+        return self.resource.disposition in _UPSERTS and bool(self.resource.source.deleted_field)
 
     def raw(self, column: str) -> str:
         """The landed text of *column*; a column that the source does not have is empty throughout."""
-        return f"CAST({name(column)} AS VARCHAR)" if column in self.landed else "CAST(NULL AS VARCHAR)"
+        if column not in self.landed:
+            return f"CAST(NULL AS {_TEXT})"
+        return name(column) if self.landed[column] == _TEXT else f"CAST({name(column)} AS {_TEXT})"
+
+    def native(self, field: Field) -> bool:
+        """Whether the field's column landed in a type whose values are the field's values as they are."""
+        landed = self.landed.get(field.name, _TEXT)
+        if field.type.kind is FieldKind.INTEGER and landed in _WHOLE_NUMBERS:
+            return True
+        return field.type.kind is not FieldKind.STRING and landed == field_type(field)
 
     def normalised_columns(self) -> str:
         """Select list ``__t0, __t1, …`` over the landed columns."""
         return ", ".join(f"{normalised(f, self.raw(f.name))} AS __t{i}" for i, f in enumerate(self.fields))
 
     def typed_columns(self) -> str:
-        """Select list ``__v0, __v1, …`` over ``__t0, __t1, …``."""
+        """Select list ``__v0, __v1, …`` over the landed columns and ``__t0, __t1, …``."""
         return ", ".join(
-            f"CAST({typed(f.type, f'__t{i}')} AS {field_type(f)}) AS __v{i}" for i, f in enumerate(self.fields)
+            f"CAST({name(f.name) if self.native(f) else typed(f.type, f'__t{i}')} AS {field_type(f)}) AS __v{i}"
+            for i, f in enumerate(self.fields)
         )
+
+    def quick_columns(self) -> str:
+        """Select list ``__t0, __v0, __t1, …`` over the landed columns; right where `doubts` are none."""
+        return ", ".join(
+            f"{self.raw(f.name)} AS __t{i}, CAST({self._quick(f)[1]} AS {field_type(f)}) AS __v{i}"
+            for i, f in enumerate(self.fields)
+        )
+
+    def _quick(self, field: Field) -> tuple[str, str]:
+        """(condition under which the column needs no second look as regards form and type, its value then)."""
+        raw = self.raw(field.name)
+        if self.native(field):
+            return "true", name(field.name)
+        return (tidy(field, raw), raw) if field.type.kind is FieldKind.STRING else at_once(field.type, raw)
+
+    def doubts(self) -> Iterator[str]:
+        """Conditions over `quick_columns`, landed columns and ``_deleted``: where none is true, the row is in order.
+
+        A row in order keeps every rule, needs no normalising and is not marked deleted. Conditions may be NULL, which
+        is no doubt.
+        """
+        if self.marks_deletes:
+            yield "_deleted"
+        for i, field in enumerate(self.fields):
+            quick, _ = self._quick(field)
+            if quick != "true":
+                yield f"NOT {quick}"
+            # The form that was asked for implies the type.
+            settled = frozenset() if self.native(field) else frozenset({"bad_type", "impossible_date"})
+            yield from (condition for code, condition in self.faults(field, i) if code not in settled)
+
+    def rewritten(self) -> Iterator[tuple[int, str]]:
+        """(number of a field, whether the text of its column was normalised) for all columns that came as text."""
+        for i, field in enumerate(self.fields):
+            if not self.native(field) and field.name in self.landed:
+                changed = f"coalesce({self.raw(field.name)}, '') <> coalesce(__t{i}, '')"
+                if field.type.kind is FieldKind.DATE:
+                    changed += f" OR coalesce(__t{i} <> CAST(__v{i} AS VARCHAR), false)"
+                yield i, f"({changed})"
 
     def cursor(self) -> str:
         """The value by which a row is newer than another (over landed columns and ``__v…``), NULL without a cursor."""
@@ -129,11 +199,15 @@ class Contract:
     def faults(self, field: Field, i: int) -> Iterator[tuple[str, str]]:
         """(reason code, condition) for each rule of the field; a condition is NULL where the value is."""
         t, v = f"__t{i}", f"__v{i}"
+        filled = v if self.native(field) else t
         if field.key:
-            yield "null_key", f"{t} IS NULL"
+            yield "null_key", f"{filled} IS NULL"
         elif not field.nullable:
-            yield "null_not_allowed", f"{t} IS NULL"
-        if field.type.kind in {FieldKind.DATE, FieldKind.DATETIME}:
+            yield "null_not_allowed", f"{filled} IS NULL"
+        if self.native(field):
+            if field.type.kind in {FieldKind.DATE, FieldKind.DATETIME}:
+                yield "impossible_date", f"NOT {on_calendar(field.type, v)}"
+        elif field.type.kind in {FieldKind.DATE, FieldKind.DATETIME}:
             shape = iso_date(t) if field.type.kind is FieldKind.DATE else iso_datetime(t)
             # `0000-01-01` is the year 1 BC to DuckDB, and to a register it is a day that does not exist.
             impossible = f"({v} IS NULL OR year({v}) NOT BETWEEN 1 AND 9999)"
@@ -161,12 +235,7 @@ class Contract:
 
     def holds(self) -> str:
         """Whether the row keeps every rule. A condition that is NULL found nothing wrong."""
-        return f"coalesce(NOT ({' OR '.join(c for _, c in self.conditions())}), true)"
-
-    def reasons(self) -> str:
-        """The list of ``code:field`` of a row, in the order of the fields."""
-        found = ", ".join(f"CASE WHEN {condition} THEN {text(reason)} END" for reason, condition in self.conditions())
-        return f"list_filter([{found}], lambda r: r IS NOT NULL)"
+        return f"coalesce(NOT ({' OR '.join(c for _, c in self.conditions()) or 'false'}), true)"
 
     def compile_patterns(self, con: duckdb.DuckDBPyConnection) -> None:
         """Try every pattern once.

@@ -2,6 +2,8 @@
 
     WarehouseError
     ├── ErrorBudgetExceededError   mend the source or the list; the quarantine file says which rows and why
+    ├── QualityGateError           call a person: the batch as a whole is not what the list promises
+    ├── DriftWaitsError            call a person: the source changed its columns, and the list wants that approved
     ├── SourceEmptiedError         call a person: a whole pull came back empty over a table that holds rows
     ├── ContractInvalidError       mend the list: a field's rule cannot be applied
     ├── SchemaIncompatibleError    call a person: the list changed a table in a way that needs a decision
@@ -9,9 +11,13 @@
     ├── CommitUnknownError         run again, and delete nothing: the commit may have landed
     ├── StagedFileDamagedError     extract again: a file is not the one that was handed on
     ├── StorageFullError           free space, run again: nothing is half-applied
+    ├── StorageUnavailableError    run again: the object store did not answer, nothing is half-applied
+    ├── StorageDamagedError        call a person: a file in the storage is absent or not what was written
+    ├── CatalogueUnavailableError  run again: the catalogue's database did not answer, nothing was asked of it yet
     ├── TableMissingError          mend the call, or run `ensure` first
     ├── SnapshotMissingError       mend the call: no such snapshot, or it was expired
     ├── IndexMissingError          build the index first
+    ├── IndexDamagedError          build the index again: its file is not what was written
     ├── FieldNotIndexedError       mend the call: look-ups go by the list's look-up fields
     └── FieldMissingError          mend the call: the table has no such field
 
@@ -23,6 +29,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from warehouse.drift import DriftReport
+    from warehouse.quality import Finding
     from warehouse.staging import Checked
 
 
@@ -56,6 +66,47 @@ class ErrorBudgetExceededError(WarehouseError):
     def __init__(self, *, checked: Checked, **params: object) -> None:
         self.checked = checked
         super().__init__(**params)
+
+
+class QualityGateError(WarehouseError):
+    """The batch as a whole breaks a rule of the list. Nothing was committed; *findings* say which and by how much.
+
+    To take this very batch all the same, call the check again with the digests of the findings as accepted.
+    """
+
+    en = (
+        "`{resource}`: the batch is held back: {findings}. Nothing was committed. Ask the department; then mend the "
+        "source, change the rule in the list, or accept this batch as it is (mark {marks})."
+    )
+    zh = (
+        "`{resource}`：本批数据暂缓入库：{findings_zh}。未提交任何数据。请与提供部门核实后修正数据源、"
+        "调整责任清单规则，或确认按现状接受本批（标记 {marks}）。"
+    )
+
+    def __init__(self, *, resource: str, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__(
+            resource=resource,
+            findings="; ".join(finding.text("en") for finding in findings),
+            findings_zh="；".join(finding.text("zh") for finding in findings),
+            marks=",".join(finding.mark for finding in findings),
+        )
+
+
+class DriftWaitsError(WarehouseError):
+    """The source changed its columns in a way that may not simply go on. Nothing was staged. *report* says how."""
+
+    en = "`{resource}`: the source changed its columns: {drift}. The load waits (state `{digest}`)."
+    zh = "`{resource}`：数据源结构发生变化：{drift_zh}。归集暂停（状态 `{digest}`）。"
+
+    def __init__(self, *, resource: str, report: DriftReport) -> None:
+        self.report = report
+        super().__init__(
+            resource=resource,
+            drift="; ".join(report.lines("en")),
+            drift_zh="；".join(report.lines("zh")),
+            digest=report.digest,
+        )
 
 
 class SourceEmptiedError(WarehouseError):
@@ -122,6 +173,27 @@ class StorageFullError(WarehouseError):
     zh = "`{resource}`：写入 `{folder}` 时存储空间不足。数据未作任何变更，请清理空间后重新执行。"
 
 
+class StorageUnavailableError(WarehouseError):
+    """The object store did not do what it was asked. Readers see the table as before."""
+
+    en = "The storage {place} did not answer as it should ({detail}). Nothing was applied; run again when it does."
+    zh = "存储 {place} 未正常应答（{detail}）。数据未作任何变更，请在其恢复后重新执行。"
+
+
+class StorageDamagedError(WarehouseError):
+    """A file in the storage is absent or other than what was written."""
+
+    en = "`{location}` in the storage is not what was written ({detail}). Run `zhengtong warehouse fsck`."
+    zh = "存储中的 `{location}` 与写入内容不一致（{detail}）。请执行 `zhengtong warehouse fsck` 检查。"
+
+
+class CatalogueUnavailableError(WarehouseError):
+    """The catalogue's database could not be asked, so nothing was changed."""
+
+    en = "The catalogue of tables did not answer ({detail}). Nothing was changed; run again when its database is back."
+    zh = "库表目录未应答（{detail}）。数据未作任何变更，请在其数据库恢复后重新执行。"
+
+
 class TableMissingError(WarehouseError):
     """No table is kept for this resource."""
 
@@ -141,6 +213,13 @@ class IndexMissingError(WarehouseError):
 
     en = "No look-up index was built for `{resource}`. Run the index step of its load."
     zh = "资源 `{resource}` 尚未建立查询索引。请执行归集流程的索引步骤。"
+
+
+class IndexDamagedError(WarehouseError):
+    """A look-up file is not what was written."""
+
+    en = "The look-up file `{path}` is damaged. Delete it and run the index step of its resource's load again."
+    zh = "查询索引文件 `{path}` 已损坏。请删除该文件，并重新执行该资源归集流程的索引步骤。"
 
 
 class FieldNotIndexedError(WarehouseError):

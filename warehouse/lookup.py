@@ -1,7 +1,7 @@
-"""Find records by key in microseconds: one immutable SQLite file for each snapshot, and a pointer that moves at once.
+"""Find records by key in microseconds: one immutable file for each snapshot, and a pointer that moves at once.
 
-What a snapshot holds is `warehouse.table`; who may ask is `catalog.decide`. Files are shards that can be copied: they
-describe themselves and are never written again after they have their name.
+What a snapshot holds is `warehouse.table`, how a file is searched `warehouse.shard`; who may ask is `catalog.decide`.
+Files are shards that can be copied: they describe themselves and are never written again after they have their name.
 """
 
 from __future__ import annotations
@@ -10,29 +10,33 @@ import fcntl
 import hashlib
 import json
 import os
-import sqlite3
 import threading
-from collections import deque
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 from pyiceberg.schema import Schema
-from pyiceberg.types import BooleanType
+from pyiceberg.types import BooleanType, DecimalType, LongType
 
-from warehouse import sql
-from warehouse.errors import FieldNotIndexedError, IndexMissingError
-from warehouse.merge import read_files
-from warehouse.wire import wanted, wire_columns
+from warehouse import shard, sql
+from warehouse.errors import FieldNotIndexedError, IndexDamagedError, IndexMissingError
+from warehouse.reading import read_files
+from warehouse.shard import ROWS, Shard, Value
+from warehouse.wire import wanted, wire_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import duckdb
+    from pyiceberg.types import NestedField
+
+    from warehouse.table import FileOfRows
 
 _POINTER = "current.json"
-_ROWS_PER_FETCH = 20_000
+_SUFFIX = ".shard"
 _KEEP_FILES = 2  # The current one, and the one that readers may be about to open.
 _ATTEMPTS = 8
 
@@ -56,6 +60,11 @@ class Layout:
     key: tuple[str, ...]
     lookup: tuple[str, ...]
 
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The fields by which records are found, the first of the key before all."""
+        return tuple(dict.fromkeys([*self.key[:1], *self.lookup]))
+
     def to_text(self) -> str:
         """JSON text, kept in the file itself."""
         return json.dumps(
@@ -77,21 +86,23 @@ class Layout:
         return cls(schema=schema, key=tuple(plain.pop("key")), lookup=tuple(plain.pop("lookup")), **plain)
 
 
-def build(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[Path], folder: Path) -> Path:
+def build(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[FileOfRows], folder: Path) -> Path:
     """Build the look-up file of a snapshot and point readers to it, unless they already read a later snapshot.
+
+    It holds the rows in force: not the closed versions of an scd2 table, and not what is deleted softly.
 
     One builder per resource at a time; others wait. Readers are never disturbed. A crash leaves a temporary file
     that the next build removes, and the pointer where it was.
     """
     folder.mkdir(parents=True, exist_ok=True)
     mark = hashlib.sha256(layout.to_text().encode()).hexdigest()[:8]
-    path = folder / f"{layout.snapshot_id}-{mark}.sqlite"
+    path = folder / f"{layout.snapshot_id}-{mark}{_SUFFIX}"
     with _one_builder(folder):
         # A file that has its name is whole: it got it by renaming after the sync.
         if not path.exists():
             part = path.with_suffix(".tmp")
             part.unlink(missing_ok=True)
-            _fill(con, layout, files, part)
+            shard.write(part, layout.to_text(), _sources(con, layout, files))
             sql.sync_file(part)
             part.replace(path)
             sql.sync_folder(folder)
@@ -102,26 +113,40 @@ def build(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[Path],
     return path
 
 
-def _fill(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[Path], path: Path) -> None:
-    columns = [f.name for f in layout.schema.fields]
+def _sources(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[FileOfRows]) -> Iterator[shard.Source]:
+    """The sections of a file, each read when the one before it is written: only one is in memory at a time."""
+    fields = {f.name: f for f in layout.schema.fields}
     key = sql.names(layout.key)
-    with closing(sqlite3.connect(path, isolation_level=None)) as lite:
-        # No journal and no sync: the file is nobody's before it is whole, synced and renamed.
-        lite.executescript("PRAGMA page_size=8192; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN;")
-        lite.execute("CREATE TABLE layout (text TEXT NOT NULL)")
-        lite.execute("INSERT INTO layout VALUES (?)", [layout.to_text()])
-        lite.execute(f"CREATE TABLE rows ({sql.names(columns)}, PRIMARY KEY ({key})) WITHOUT ROWID")
-        marks = ", ".join("?" * len(columns))
-        # In the order of the key the tree is filled from left to right and no page is split.
-        rows = con.execute(
-            f"SELECT {wire_columns(layout.schema.fields)} FROM "
-            f"(SELECT * FROM {read_files(layout.schema, files)} ORDER BY {key})"
+    places = ", ".join(f"{sql.name(k)} AS key_{i}" for i, k in enumerate(layout.key))
+    order = ", ".join(f"key_{i}" for i in range(len(layout.key)))
+    rows = read_files(layout.schema, files, live=True)
+    texts = ", ".join(f"CAST({_wire(f)} AS VARCHAR)" for f in layout.schema.fields)
+
+    def source(name: str, query: str) -> shard.Source:
+        return shard.Source(name, con.execute(query).to_arrow_reader(shard.ROWS_PER_BLOCK))
+
+    first = _sought(fields[layout.key[0]])
+    yield source(
+        ROWS,
+        f"SELECT sought, record FROM (SELECT {first} AS sought, CAST(to_json([{texts}]) AS VARCHAR) AS record, "
+        f"{places} FROM {rows}) ORDER BY {order}",
+    )
+    for name in layout.known[1:]:
+        yield source(
+            name,
+            f"SELECT sought, ordinal FROM (SELECT {_sought(fields[name])} AS sought, "
+            f"row_number() OVER (ORDER BY {key}) - 1 AS ordinal FROM {rows}) "
+            "WHERE sought IS NOT NULL ORDER BY sought, ordinal",
         )
-        while batch := rows.fetchmany(_ROWS_PER_FETCH):
-            lite.executemany(f"INSERT INTO rows VALUES ({marks})", batch)
-        for i, column in enumerate(c for c in layout.lookup if c != layout.key[0]):
-            lite.execute(f"CREATE INDEX by_{i} ON rows ({sql.name(column)})")
-        lite.execute("COMMIT")
+
+
+def _wire(field: NestedField) -> str:
+    return wire_column(field).removesuffix(f" AS {sql.name(field.name)}")
+
+
+def _sought(field: NestedField) -> str:
+    """The wire value in a form that sorts as it is compared; decimals in wire form are texts, which would not."""
+    return sql.name(field.name) if isinstance(field.field_type, DecimalType) else _wire(field)
 
 
 def _point(folder: Path, path: Path, layout: Layout) -> None:
@@ -136,7 +161,10 @@ def _point(folder: Path, path: Path, layout: Layout) -> None:
 
 
 def _retire(folder: Path, current: Path) -> None:
-    files = sorted(folder.glob("*.sqlite"), key=lambda p: (p == current, p.stat().st_mtime_ns))
+    # Files of the format before this one are nobody's any more.
+    for path in folder.glob("*.sqlite"):
+        path.unlink(missing_ok=True)
+    files = sorted(folder.glob(f"*{_SUFFIX}"), key=lambda p: (p == current, p.stat().st_mtime_ns))
     # Whoever has one of these open reads on; the system keeps an open file after its name is gone.
     for path in files[:-_KEEP_FILES]:
         path.unlink(missing_ok=True)
@@ -162,47 +190,51 @@ def _one_builder(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-@dataclass(slots=True)
-class _Shard:
-    """An open look-up file and its idle connections; a connection serves one thread at a time."""
+class _Open:
+    """An open look-up file. What a search needs of the layout is taken out of it once."""
 
-    path: Path
-    layout: Layout
-    idle: deque[sqlite3.Connection] = field(default_factory=deque)
-    retired: bool = False
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        file = Shard.open(path)
+        self.layout = Layout.from_text(file.head)
+        fields = self.layout.schema.fields
+        self._rows, self._sections = file.sections[ROWS], file.sections
+        self._names = [f.name for f in fields]
+        self._types = {f.name: f.field_type for f in fields if f.name in self.layout.known}
+        self._whole = [f.name for f in fields if isinstance(f.field_type, LongType)]
+        self._answers = [f.name for f in fields if isinstance(f.field_type, BooleanType)]
 
-    @classmethod
-    def open(cls, path: Path) -> _Shard:
-        con = _connect(path)
-        (text,) = con.execute("SELECT text FROM layout").fetchone()
-        return cls(path, Layout.from_text(text), deque([con]))
-
-    @contextmanager
-    def connection(self) -> Iterator[sqlite3.Connection]:
+    def look(self, field: str, value: str, limit: int) -> Found:
+        type_ = self._types.get(field)
+        if type_ is None:
+            known = ", ".join(self.layout.known)
+            raise FieldNotIndexedError(resource=self.layout.code, field=field, known=known)
+        wish = wanted(type_, value)
+        if wish is None:
+            return Found(self.layout.snapshot_id, [])
         try:
-            con = self.idle.pop()
-        except IndexError:
-            con = _connect(self.path)
-        try:
-            yield con
-        finally:
-            self.idle.append(con)
-            if self.retired:
-                self.retire()
+            found = [self._record(text) for text in islice(self._texts(field, wish), limit)]
+        except (pa.ArrowException, ValueError, IndexError) as error:
+            raise IndexDamagedError(path=self.path) from error
+        if any(record[field] != wish for record in found):
+            # Whatever became of the file, nobody is given the record of another.
+            raise IndexDamagedError(path=self.path)
+        return Found(self.layout.snapshot_id, found)
 
-    def retire(self) -> None:
-        self.retired = True
-        while self.idle:
-            try:
-                self.idle.pop().close()
-            except IndexError:
-                return
+    def _texts(self, field: str, wish: Value) -> Iterator[str]:
+        if field == self.layout.key[0]:
+            return (text for _, text in self._rows.find(wish))
+        return (self._rows.second(ordinal) for _, ordinal in self._sections[field].find(wish))
 
-
-def _connect(path: Path) -> sqlite3.Connection:
-    con = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-    con.execute("PRAGMA query_only=1")
-    return con
+    def _record(self, text: str) -> dict[str, Any]:
+        record: dict[str, Any] = dict(zip(self._names, json.loads(text), strict=True))
+        for name in self._whole:
+            if record[name] is not None:
+                record[name] = int(record[name])
+        for name in self._answers:
+            if record[name] is not None:
+                record[name] = record[name] == "true"
+        return record
 
 
 class Lookup:
@@ -211,9 +243,10 @@ class Lookup:
     def __init__(self, code: str, folder: Path) -> None:
         self.code = code
         self._folder = folder
+        self._pointer = str(folder / _POINTER)
         self._lock = threading.Lock()
         self._seen: tuple[int, int] | None = None
-        self._shard: _Shard | None = None
+        self._open: _Open | None = None
 
     @property
     def snapshot_id(self) -> int:
@@ -225,73 +258,40 @@ class Lookup:
 
         Raises:
             IndexMissingError: no index was built yet.
+            IndexDamagedError: the file is not what was written.
             FieldNotIndexedError: records are not looked up by this field.
         """
         return self.look(field, value, limit).rows
 
     def look(self, field: str, value: str, limit: int = 100) -> Found:
         """As `find`, with the snapshot that answered. Raises: as `find`."""
-        for attempt in range(_ATTEMPTS):
-            shard = self._current()
-            try:
-                return _look(shard, field, value, limit)
-            except sqlite3.Error:
-                # Swapped twice between reading the pointer and opening the file, or closed by a swap: read it again.
-                if attempt == _ATTEMPTS - 1:
-                    raise
-        raise IndexMissingError(resource=self.code)
+        return self._current().look(field, value, limit)
 
     def close(self) -> None:
-        """Close the files; the next question opens them again."""
+        """Let go of the file; the next question opens it again."""
         with self._lock:
-            if self._shard is not None:
-                self._shard.retire()
-            self._shard, self._seen = None, None
+            self._open, self._seen = None, None
 
-    def _current(self) -> _Shard:
-        for attempt in range(_ATTEMPTS):
+    def _current(self) -> _Open:
+        for _ in range(_ATTEMPTS):
             try:
-                state = (self._folder / _POINTER).stat()
+                state = os.stat(self._pointer)  # noqa: PTH116 - asked for every question, and a third of the time
             except FileNotFoundError as error:
                 raise IndexMissingError(resource=self.code) from error
             # The pointer is replaced, never rewritten, so another file or another time means another pointer.
             seen = (state.st_ino, state.st_mtime_ns)
             with self._lock:
-                if self._shard is not None and self._seen == seen:
-                    return self._shard
+                if self._open is not None and self._seen == seen:
+                    return self._open
                 pointed = _read_pointer(self._folder)
-                try:
-                    shard = _Shard.open(self._folder / str(pointed["file"])) if pointed else None
-                except sqlite3.Error:
-                    # The builder was two snapshots further before we opened the file.
-                    if attempt == _ATTEMPTS - 1:
-                        raise
+                if pointed is None:
                     continue
-                if shard is not None:
-                    if self._shard is not None:
-                        self._shard.retire()
-                    self._shard, self._seen = shard, seen
-                    return shard
+                try:
+                    opened = _Open(self._folder / str(pointed["file"]))
+                except FileNotFoundError:
+                    # The builder was two snapshots further before we opened the file.
+                    continue
+                # Whoever still searches the file before this one holds it, and it is unmapped after that.
+                self._open, self._seen = opened, seen
+                return opened
         raise IndexMissingError(resource=self.code)
-
-
-def _look(shard: _Shard, field: str, value: str, limit: int) -> Found:
-    layout = shard.layout
-    known = dict.fromkeys([*layout.key[:1], *layout.lookup])
-    if field not in known:
-        raise FieldNotIndexedError(resource=layout.code, field=field, known=", ".join(known))
-    wish = wanted(layout.schema.find_field(field).field_type, value)
-    if wish is None:
-        return Found(layout.snapshot_id, [])
-    columns = layout.schema.fields
-    with shard.connection() as con:
-        rows = con.execute(
-            f"SELECT * FROM rows WHERE {sql.name(field)} = ? ORDER BY {sql.names(layout.key)} LIMIT ?", [wish, limit]
-        ).fetchall()
-    answers = [f.name for f in columns if isinstance(f.field_type, BooleanType)]
-    found = [dict(zip((f.name for f in columns), row, strict=True)) for row in rows]
-    for record in found:
-        for answer in answers:
-            if record[answer] is not None:
-                record[answer] = bool(record[answer])
-    return Found(layout.snapshot_id, found)

@@ -3,10 +3,14 @@
 Judging the values is `warehouse.checks`. Normalisation is recorded and is no fault: surrounding space goes, empty
 text is no value, full-width letters, digits and signs become half-width in typed and checked fields (in string keys
 letters and digits only, as names in keys may hold full-width punctuation), and dates are read in the four usual forms.
+
+Nearly all text needs none of it. `tidy` and `at_once` are a quick test, and what the value is where it holds: a text
+that fails the test may still be a good one, a text that passes it is what the long way would have made of it.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from catalog.model import FieldKind
@@ -29,6 +33,19 @@ FALSE_WORDS = ("0", "false", "f", "no", "n", "否")
 _DAY = r"[0-9]{4}(-[0-9]{1,2}-[0-9]{1,2}|/[0-9]{1,2}/[0-9]{1,2}|年[0-9]{1,2}月[0-9]{1,2}日)"
 _TIME = r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
 _ZONE = r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
+
+
+# A pattern made of these alone matches visible ASCII or nothing: literals, classes of such, groups, repetitions. No
+# `.`, no negated classes, no flags (`(?i)k` matches the Kelvin sign).
+_PLAIN_PATTERN = re.compile(
+    r"""(?: \[ (?!\^) [!-Z^-~]+ \]      # [0-9A-Z]
+          | \( (?: \?: | (?!\?) )      # ( or (?:
+          | \\ [dw!-/:-@\[-`{-~]       # \d, \w, escaped punctuation
+          | [!-')-\-/-Z^-~]            # any other visible character but the dot
+        )*""",
+    re.VERBOSE,
+)
+_SIGNED_64 = 18  # Digits that fit into a BIGINT whatever they are.
 
 
 def trimmed(raw: str) -> str:
@@ -81,6 +98,70 @@ def typed(type_: FieldType, value: str) -> str:
             # A time with an offset is brought to the local time that every other department writes.
             local = f"TRY_CAST({written} AS TIMESTAMPTZ) AT TIME ZONE 'Asia/Shanghai'"
             return f"CASE WHEN {zoned} THEN {local} ELSE TRY_CAST({written} AS TIMESTAMP) END"
+
+
+def tidy(field: Field, raw: str) -> str:
+    """Whether normalising leaves the text *raw* of a string field as it is, as far as this can be told quickly.
+
+    False says nothing; NULL where *raw* is. Rules of the field that imply it are taken to be tested elsewhere.
+    """
+    if field.check:
+        return "true"
+    codes = [code for code in field.codes if _is_normal(code)]
+    if field.codes:
+        return f"({raw} IN ({', '.join(text(code) for code in codes)}))" if codes else "false"
+    # All that sorts before `!` is space, control characters and the empty text.
+    begins = f"{raw} >= '!'"
+    if field.pattern and _PLAIN_PATTERN.fullmatch(field.pattern):
+        return f"({begins})"
+    ends = [f"NOT ends_with({raw}, {text(space)})" for space in SPACE]
+    ends += [f"NOT starts_with({raw}, {text(space)})" for space in SPACE if space > "!"]
+    folded = field.pattern or field.key
+    ascii_ = [f"strlen({raw}) = length({raw})"] if folded else []
+    return f"({' AND '.join([begins, *ends, *ascii_])})"
+
+
+def _is_normal(code: str) -> bool:
+    """Whether normalising leaves a code of the list as it is (else no landed text equals it after normalising)."""
+    folded = code.translate(str.maketrans(_FULL, _HALF))
+    return bool(code) and folded == code and code.strip(SPACE) == code
+
+
+def at_once(type_: FieldType, raw: str) -> tuple[str, str]:
+    """For types but string: (whether the text *raw* is in a form that needs no normalising and has a value, the value).
+
+    The test is NULL where *raw* is; the value means nothing where the test fails.
+    """
+    match type_.kind:
+        case FieldKind.INTEGER:
+            return f"regexp_full_match({raw}, '-?[0-9]{{1,{_SIGNED_64}}}')", f"TRY_CAST({raw} AS BIGINT)"
+        case FieldKind.DECIMAL:
+            precision = type_.length or MAX_PRECISION
+            whole = precision - type_.scale
+            fraction = f"([.][0-9]{{1,{type_.scale}}})?" if type_.scale else ""
+            form = f"regexp_full_match({raw}, '-?[0-9]{{1,{whole}}}{fraction}')" if whole else "false"
+            return form, f"TRY_CAST({raw} AS DECIMAL({precision},{type_.scale}))"
+        case FieldKind.BOOLEAN:
+            yes, no = (", ".join(text(w) for w in words) for words in (TRUE_WORDS, FALSE_WORDS))
+            return f"({raw} IN ({yes}, {no}))", f"({raw} IN ({yes}))"
+        case FieldKind.DATE:
+            value = f"TRY_CAST({raw} AS DATE)"
+            form = f"regexp_full_match({raw}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')"
+        case _:
+            value = f"TRY_CAST({raw} AS TIMESTAMP)"
+            clock = "[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?"
+            form = f"regexp_full_match({raw}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{clock}')"
+    return f"({form} AND ({raw} IS NULL OR coalesce({on_calendar(type_, value)}, false)))", value
+
+
+def on_calendar(type_: FieldType, value: str) -> str:
+    """Whether a DATE or TIMESTAMP is a moment of the years 1 to 9999, which infinities and years before Christ are not.
+
+    Compared, not asked for its year: the year of infinity is NULL.
+    """
+    if type_.kind is FieldKind.DATE:
+        return f"({value} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31')"
+    return f"({value} >= TIMESTAMP '0001-01-01' AND {value} < TIMESTAMP '9999-12-31' + INTERVAL 1 DAY)"
 
 
 def iso_date(value: str) -> str:

@@ -27,6 +27,14 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "{field}不是有效的统一社会信用代码（GB 32100）",
     ),
     "impossible_date": ("{field} is a day that does not exist", "{field}是不存在的日期"),
+    "cross_field": (
+        "{field} does not agree with other fields, as a rule of the list wants it to",
+        "{field}与其他信息项不符合责任清单规定的逻辑关系",
+    ),
+    "no_reference": (
+        "{field} is not found in the resource that the list says it refers to",
+        "{field}在责任清单规定的引用资源中不存在",
+    ),
     "duplicate_key": (
         "a repeat of a record with the same {field}; the first is kept",
         "与同一{field}的记录重复，保留第一条",
@@ -34,6 +42,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "conflicting_key": (
         "several different records with the same {field}; none is taken",
         "同一{field}有多条互相矛盾的记录，均未采用",
+    ),
+    "version_conflict": (
+        "another version with this {field} is kept for the same moment; this one came later and is not taken",
+        "同一{field}在同一时刻已有另一版本，后到的版本未采用",
     ),
     "appended_key_changed": (
         "a record with this {field} is already kept with other content; records of this resource do not change",

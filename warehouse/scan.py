@@ -11,17 +11,18 @@ from pyiceberg.types import TimestampType
 
 from warehouse import sql
 from warehouse.errors import FieldMissingError
-from warehouse.merge import read_files
+from warehouse.reading import read_files
 from warehouse.schema import duckdb_type
 from warehouse.wire import wanted, wire_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     import duckdb
     from pyiceberg.schema import Schema
     from pyiceberg.types import NestedField
+
+    from warehouse.table import FileOfRows
 
 
 def fields_of(schema: Schema, code: str, fields: Sequence[str]) -> tuple[NestedField, ...]:
@@ -41,14 +42,17 @@ def scan(
     con: duckdb.DuckDBPyConnection,
     schema: Schema,
     code: str,
-    files: Sequence[Path],
+    files: Sequence[FileOfRows],
     *,
     key: Sequence[str],
     where: Mapping[str, str],
     fields: Sequence[str],
     limit: int | None,
+    history: bool = False,
 ) -> list[dict[str, Any]]:
     """The rows of *files* whose fields equal all of *where*, ordered by key, as wire values.
+
+    Rows that hold no longer are left out without *history*.
 
     Raises:
         FieldMissingError: a field named does not exist.
@@ -67,7 +71,7 @@ def scan(
         parameters.append(wish)
     bound = "" if limit is None else f" LIMIT {int(limit)}"
     rows = con.execute(
-        f"SELECT {wire_columns(chosen)} FROM (SELECT * FROM {read_files(schema, files)} "
+        f"SELECT {wire_columns(chosen)} FROM (SELECT * FROM {read_files(schema, files, live=not history)} "
         f"WHERE {' AND '.join(conditions)} ORDER BY {sql.names(key)}{bound})",
         parameters,
     ).fetchall()

@@ -22,8 +22,7 @@ from pyiceberg.types import (
     TimestampType,
 )
 
-from catalog.model import FieldKind, to_plain
-from warehouse.errors import SchemaIncompatibleError
+from catalog.model import Deletion, Disposition, FieldKind, Mask, QualityKind, to_plain
 
 if TYPE_CHECKING:
     from catalog.model import Field, FieldType, InformationResource
@@ -76,43 +75,58 @@ def field_type(field: Field) -> str:
     return duckdb_type(iceberg_type(field.type))
 
 
+def own_columns(resource: InformationResource) -> tuple[tuple[str, str], ...]:
+    """The columns (name, what it says) that the table of *resource* has beside its fields.
+
+    Both times of a version are local, as all times here are: it held from the first on (empty: since before the
+    records kept) until just before the second (empty: it holds still).
+    """
+    if resource.disposition is Disposition.SCD2:
+        return (VALID_FROM, "生效时间"), (VALID_TO, "失效时间")
+    return ((DELETED_AT, "删除时间"),) if resource.deletion is Deletion.SOFT else ()
+
+
+def published(schema: Schema) -> tuple[NestedField, ...]:
+    """The columns of a table that are fields of its list, now or formerly, in the order of their ids."""
+    own = {VALID_FROM, VALID_TO, DELETED_AT}
+    return tuple(sorted((f for f in schema.fields if f.name not in own), key=lambda f: f.field_id))
+
+
 def new_schema(resource: InformationResource) -> Schema:
-    """The schema of a table that does not exist yet: field ids 1, 2, … in published order.
+    """The schema of a table that does not exist yet: field ids 1, 2, … in published order, columns of our own last.
 
     Every column is optional, keys too: emptiness is judged by the contract, where it gets a reason, and a column
     that the list stops requiring needs no migration.
     """
+    columns = [(f.name, iceberg_type(f.type), f.title) for f in resource.fields]
+    columns += [(name, TimestampType(), title) for name, title in own_columns(resource)]
     return Schema(
         *(
-            NestedField(field_id=i, name=f.name, field_type=iceberg_type(f.type), required=False, doc=f.title)
-            for i, f in enumerate(resource.fields, start=1)
+            NestedField(field_id=i, name=name, field_type=type_, required=False, doc=title)
+            for i, (name, type_, title) in enumerate(columns, start=1)
         )
     )
-
-
-def added_fields(resource: InformationResource, schema: Schema) -> tuple[Field, ...]:
-    """The fields that *schema* lacks, in published order. A column that the list dropped stays in the table.
-
-    Raises:
-        SchemaIncompatibleError: a field changed its type.
-    """
-    have = {f.name: f.field_type for f in schema.fields}
-    for f in resource.fields:
-        was, now = have.get(f.name), iceberg_type(f.type)
-        if was is not None and was != now:
-            raise SchemaIncompatibleError(resource=resource.code, field=f.name, was=str(was), now=str(now))
-    return tuple(f for f in resource.fields if f.name not in have)
 
 
 def contract_digest(resource: InformationResource) -> str:
     """``sha256:…`` over all that decides how a batch of this resource is judged and merged, and nothing else."""
     rules = ("name", "type", "key", "nullable", "codes", "pattern", "check")
     source = resource.source
-    plain = {
+    plain: dict[str, object] = {
         "code": resource.code,
         "disposition": resource.disposition.value,
         "fields": [{k: v for k, v in to_plain(f).items() if k in rules} for f in resource.fields],
         "source": [source.cursor_field, source.deleted_field, source.deleted_value],
     }
+    # What every row must keep beyond its own fields (`warehouse.rules`), and what is masked before it is judged.
+    beyond = [
+        [rule.kind.value, rule.field, rule.target]
+        for rule in resource.quality
+        if rule.threshold >= 1 and rule.kind in {QualityKind.CONSISTENCY, QualityKind.REFERENCE}
+    ]
+    landing = {f.name: f.landing.value for f in resource.fields if f.landing is not Mask.NONE}
+    plain |= ({"rules": beyond} if beyond else {}) | ({"landing": landing} if landing else {})
+    if resource.deletion is not Deletion.HARD:
+        plain["deletion"] = resource.deletion.value
     canonical = json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()

@@ -11,9 +11,9 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-from pyiceberg.types import BooleanType, DateType, DecimalType, LongType, TimestampType
+from pyiceberg.types import BooleanType, DateType, DecimalType, LongType, StringType, TimestampType
 
-from warehouse.normal import FALSE_WORDS, TRUE_WORDS
+from warehouse.normal import FALSE_WORDS, SPACE, TRUE_WORDS
 from warehouse.sql import name
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def wire_column(field: NestedField) -> str:
     if isinstance(field.field_type, DateType | DecimalType):
         return f"CAST({column} AS VARCHAR) AS {column}"
     if isinstance(field.field_type, TimestampType):
-        return f"replace(left(CAST({column} AS VARCHAR), 19), ' ', 'T') AS {column}"
+        return f"strftime({column}, '%Y-%m-%dT%H:%M:%S') AS {column}"
     return column
 
 
@@ -44,6 +44,9 @@ def wanted(type_: IcebergType, value: str) -> str | int | bool | None:
 
     Taken are the wire form itself and what means the same in the type (``007`` is 7, ``1.5`` is ``1.50``).
     """
+    if isinstance(type_, StringType):
+        # What the contract takes off a text, and no other character.
+        return value.strip(SPACE) or None
     value = value.strip()
     if isinstance(type_, LongType):
         return _integer(value)
@@ -53,7 +56,7 @@ def wanted(type_: IcebergType, value: str) -> str | int | bool | None:
         return _decimal(type_, value)
     if isinstance(type_, DateType | TimestampType):
         return _moment(type_, value)
-    return value or None
+    return None
 
 
 def _integer(value: str) -> int | None:

@@ -24,6 +24,7 @@ from hub.api import (
     grants,
     inbox,
     lists,
+    loads,
     problems,
     public,
     schemas,
@@ -45,7 +46,7 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
 
 # The office's doors, each in a module of its own.
-FEATURES = (lists, search, applications, grants, corrections, demands, inbox)
+FEATURES = (lists, search, applications, grants, corrections, demands, inbox, loads)
 
 _SCHEMAS = "#/components/schemas/"
 _PROBLEM = {"content": {problems.MEDIA_TYPE: {"schema": {"$ref": f"{_SCHEMAS}ProblemShape"}}}}

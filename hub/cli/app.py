@@ -26,6 +26,7 @@ from hub.cli import (
     resources,
     search,
     serve,
+    warehouse,
 )
 from hub.cli.language import LANGUAGES, say, speak_to_commands
 from hub.cli.output import INTERRUPTED, OK, USAGE, err, fail, usage, wants_json
@@ -77,6 +78,7 @@ for commands in (
     reminders,
     ingest,
     serve,
+    warehouse,
     calls,
     audit,
     licences,

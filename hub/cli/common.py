@@ -42,6 +42,7 @@ Concerning = Annotated[
     str | None,
     typer.Option("--department", help=say("与此部门有关的", "those that concern this department"), show_default=False),
 ]
+Code = Annotated[str, typer.Argument(metavar="CODE", help=say("资源代码", "resource code"), show_default=False)]
 Page = Annotated[int, typer.Option("--page", min=1, help=say("页码", "the page"))]
 Size = Annotated[int, typer.Option("--size", min=1, max=500, help=say("每页条数", "rows a page"))]
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.live import Live
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 
 from hub.cli.language import say
@@ -17,8 +19,9 @@ from hub.cli.output import err
 from hub.registry import STEPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from connectors.protocol import Progress
     from hub.scheduler import RunState
 
 MARKS = {"success": "✓", "running": "…", "queued": "·", "scheduled": "·", "failed": "✗", "upstream_failed": "✗"}
@@ -49,6 +52,41 @@ def watch(states: Iterator[list[RunState]], titles: Mapping[str, str]) -> list[R
         for last in states:
             live.update(_drawing(last, titles, time.monotonic() - begun))
     return last
+
+
+@contextmanager
+def reading_bar() -> Iterator[Callable[[str], Callable[[Progress], None]]]:
+    """A bar of rows, rows a second and time left for each read; without a terminal, nothing.
+
+    Gives a function that starts the line of one read and answers what is to be told of its progress.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.fields[rows]}"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+
+        def start(title: str) -> Callable[[Progress], None]:
+            for old in bar.task_ids:
+                bar.remove_task(old)
+            line = bar.add_task(title, total=None, rows="", rate="")
+
+            def tell(progress: Progress) -> None:
+                speed = bar.tasks[0].speed if bar.tasks else None
+                bar.update(
+                    line,
+                    completed=progress.rows,
+                    total=progress.about,
+                    rows=say(f"{progress.rows:,} 行", f"{progress.rows:,} rows"),
+                    rate=say(f"{speed:,.0f} 行/秒", f"{speed:,.0f} rows/s") if speed else "",
+                )
+
+            return tell
+
+        yield start
 
 
 def _drawing(states: Sequence[RunState], titles: Mapping[str, str], seconds: float) -> Table:

@@ -5,12 +5,14 @@ Rows here say what holds now; what happened, provably, is in the log. Use `Contr
 
 from hub.control.database import Control, hold_generation, insert_once, open_engine, raise_generation, row_dict
 from hub.control.models import (
+    AlertRow,
     Base,
     Caller,
     CaseEvent,
     CaseRow,
     ControlState,
     DisputeMark,
+    DriftRow,
     GrantRow,
     GrantUsage,
     LicenceRow,
@@ -18,11 +20,14 @@ from hub.control.models import (
     Load,
     MissedQuery,
     Notice,
+    PauseRow,
+    ReconciliationRow,
     StatusListRow,
     UsageState,
 )
 
 __all__ = [
+    "AlertRow",
     "Base",
     "Caller",
     "CaseEvent",
@@ -30,6 +35,7 @@ __all__ = [
     "Control",
     "ControlState",
     "DisputeMark",
+    "DriftRow",
     "GrantRow",
     "GrantUsage",
     "LicenceRow",
@@ -37,6 +43,8 @@ __all__ = [
     "Load",
     "MissedQuery",
     "Notice",
+    "PauseRow",
+    "ReconciliationRow",
     "StatusListRow",
     "UsageState",
     "hold_generation",

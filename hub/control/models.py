@@ -246,13 +246,13 @@ class Load(Base):
     batch_id: Mapped[str] = mapped_column(String(100))
     started: Mapped[datetime]
     finished: Mapped[datetime | None]
-    read: Mapped[int] = mapped_column(Integer, default=0)
-    accepted: Mapped[int] = mapped_column(Integer, default=0)
-    inserted: Mapped[int] = mapped_column(Integer, default=0)
-    updated: Mapped[int] = mapped_column(Integer, default=0)
-    deleted: Mapped[int] = mapped_column(Integer, default=0)
-    unchanged: Mapped[int] = mapped_column(Integer, default=0)
-    rejected: Mapped[int] = mapped_column(Integer, default=0)
+    read: Mapped[int] = mapped_column(default=0)
+    accepted: Mapped[int] = mapped_column(default=0)
+    inserted: Mapped[int] = mapped_column(default=0)
+    updated: Mapped[int] = mapped_column(default=0)
+    deleted: Mapped[int] = mapped_column(default=0)
+    unchanged: Mapped[int] = mapped_column(default=0)
+    rejected: Mapped[int] = mapped_column(default=0)
     reasons: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # reject reason -> rows
     seconds: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # stage -> seconds
     cursor: Mapped[str | None] = mapped_column(Text)
@@ -261,8 +261,94 @@ class Load(Base):
     error_code: Mapped[str | None] = mapped_column(String(100))
     notes: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # renamed columns, the error's sentences …
     log_index: Mapped[int | None]
+    mode: Mapped[str] = mapped_column(String(20), default="usual", server_default="usual")  # see hub.orders.Mode
+    department: Mapped[str] = mapped_column(String(100), default="", server_default="")
+    list_version: Mapped[str] = mapped_column(String(80), default="", server_default="")
+    superseded: Mapped[int] = mapped_column(default=0, server_default="0")
+    bytes: Mapped[int] = mapped_column(default=0, server_default="0")  # landed
+    lag_s: Mapped[float | None]  # the newest record's age when it was committed
+    about: Mapped[int | None]  # rows expected, while reading
     # A task that is tried again goes on with the record of its run.
-    __table_args__ = (Index(None, "resource", "started"), UniqueConstraint("resource", "run"))
+    __table_args__ = (
+        Index(None, "resource", "started"),
+        Index(None, "run"),
+        UniqueConstraint("resource", "run"),
+    )
+
+
+class DriftRow(Base):
+    """A shape in which a source was found that differs from the list's, and what became of it.
+
+    *digest* names the shape. *status*: ``accepted`` (the contract takes it), ``waiting`` for a person, ``approved`` or
+    ``refused`` by one.
+    """
+
+    __tablename__ = "drifts"
+    resource: Mapped[str] = mapped_column(String(100), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(80), primary_key=True)
+    status: Mapped[str] = mapped_column(String(20), index=True)
+    first_seen: Mapped[datetime]
+    last_seen: Mapped[datetime]
+    report: Mapped[dict[str, Any]]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    log_index: Mapped[int | None]
+
+
+class PauseRow(Base):
+    """A resource whose loads are held back until somebody lets them go on."""
+
+    __tablename__ = "pauses"
+    resource: Mapped[str] = mapped_column(String(100), primary_key=True)
+    since: Mapped[datetime]
+    by: Mapped[str]
+    why: Mapped[str] = mapped_column(Text)
+    log_index: Mapped[int]
+
+
+class AlertRow(Base):
+    """Something that a person has to look at, told once per occasion (*key*) until it is cleared.
+
+    *sent* maps a channel's name to when it took the alert; *tries* and *next_try* are for those that did not.
+    """
+
+    __tablename__ = "alerts"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), index=True)
+    kind: Mapped[str] = mapped_column(String(60))
+    resource: Mapped[str] = mapped_column(String(100), index=True)
+    department: Mapped[str] = mapped_column(String(100))
+    at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    times: Mapped[int] = mapped_column(Integer)
+    params: Mapped[dict[str, Any]]
+    cleared_at: Mapped[datetime | None]
+    sent: Mapped[dict[str, Any]]
+    tries: Mapped[int] = mapped_column(Integer)
+    next_try: Mapped[datetime | None]
+    __table_args__ = (Index(None, "cleared_at", "next_try"),)
+
+
+class ReconciliationRow(Base):
+    """A full comparison of a table with its source: how many rows are missing, too many, different.
+
+    *report* is the protected file below the warehouse that says which; "" where there is none.
+    """
+
+    __tablename__ = "reconciliations"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    resource: Mapped[str] = mapped_column(String(100), index=True)
+    at: Mapped[datetime]
+    snapshot: Mapped[int | None]
+    source_rows: Mapped[int]
+    table_rows: Mapped[int]
+    missing: Mapped[int]
+    extra: Mapped[int]
+    changed: Mapped[int]
+    rejected: Mapped[int]
+    seconds: Mapped[float]
+    report: Mapped[str] = mapped_column(Text)
+    log_index: Mapped[int]
 
 
 class LicenceRow(Base):

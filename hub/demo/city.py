@@ -73,16 +73,18 @@ def _write(folder: Path, seed: int, scale: float, divisions: Path) -> CityManife
     expected: dict[str, Expected] = {}
     rejected: dict[str, frozenset[int]] = {}
     for code, table in tables.items():
-        sown = faults.sow(table, seed)
-        rejected[code] = sown.rejected
+        # In code order what a table refers to has been spoilt already.
+        orphans = faults.orphans(table, tables, rejected)
+        sown = faults.sow(table, seed, orphans)
+        rejected[code] = sown.rejected | orphans
         expected[code] = Expected(
             rows=len(table.rows),
-            rejects=sown.rejects,
+            rejects=tuple(sorted((*sown.rejects, *([("no_reference", len(orphans))] if orphans else [])))),
             noted=sown.noted,
             renamed=sources.RENAMED.get(code, ()),
-            table_rows=_kept(table, sown.rejected),
+            table_rows=_kept(table, rejected[code]),
         )
-    for room in ("ga", "tj", "rs", "sj", "zr", "gj", "ny", "jy", "wj", "ly", "rf", "mz", "jt"):
+    for room in ("ga", "tj", "rs", "sj", "zr", "gj", "ny", "jy", "wj", "ly", "rf", "mz", "jt", "zj"):
         (folder / room).mkdir(parents=True)
     _write_tables(folder, tables)
     for code, rows in sources.write_divisions(folder / "tj", divisions).items():
@@ -114,6 +116,8 @@ def _write_tables(folder: Path, tables: Mapping[str, Table]) -> None:
     sources.write_sqlite(folder / "ga/population.sqlite", police)
     affairs = {"elder_card": tables["3120010001"], "marriage": tables["3120020001"]}
     sources.write_sqlite(folder / "mz/affairs.sqlite", affairs)
+    sources.write_sqlite(folder / "zj/housing.sqlite", {"unit": tables["3140010001"]})
+    sources.write_exchange(folder / "zj/front-end.sqlite", "tenancy", tables["3140010002"])
     for code, write in WRITERS.items():
         write(folder, tables[code])
     schools = {
@@ -161,8 +165,13 @@ WRITERS: Mapping[str, Callable[[Path, Table], None]] = {
     "3090020001": lambda folder, table: sources.write_fixed_width(folder / "wj/cszm.txt", table),
     "3100010001": lambda folder, table: sources.write_xlsx(folder / "ly/mucai.xlsx", table, sheet="木材运输证"),
     "3100010002": lambda folder, table: sources.write_xlsx(folder / "ly/jianyi.xlsx", table, sheet="植物检疫证书"),
+    "3100020001": lambda folder, table: sources.write_dbf(folder / "ly/gushu.dbf", table),
     "3110010001": lambda folder, table: sources.write_xml(
         folder / "rf/jianshe-yijian.xml", table, root="jianshe", record="yijian"
     ),
+    "3120030001": lambda folder, table: sources.write_xml_zip(
+        folder / "mz/shehuizuzhi-2026.zip", table, root="shehuizuzhi", record="zuzhi", by="county_code"
+    ),
     "3130010001": _bus_cards,
+    "3130020001": lambda folder, table: sources.write_json_gz(folder / "jt/xianlu.json.gz", table, rows="lines"),
 }

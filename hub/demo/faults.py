@@ -12,7 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from hub.demo.draw import Row, Table
 
@@ -67,9 +67,16 @@ _SPOILERS: Final[dict[str, Callable[[str, int], str]]] = {
     "bad_type": lambda value, _number: f"约{value}",
     "bad_pattern": lambda value, _number: value[:-1] + "?",
     "too_long": lambda value, _number: value * 30,
+    "cross_field": lambda _value, _number: _LONG_AGO,
     FULL_WIDTH: lambda value, _number: value.translate(_WIDE),
     OTHER_DATE: _other_date,
 }
+
+# A contract that ends before it began: a good day by itself.
+_LONG_AGO: Final = "1999-12-31"
+
+# resource → (field, resource and field that it refers to): the reference rules that the list asks of every row.
+REFERENCES: Final[dict[str, tuple[str, str, str]]] = {"3140010002": ("unit_no", "3140010001", "unit_no")}
 
 # The fields by which incremental resources are read on. Records at the newest value are read again with the next delta,
 # which may hold few others: a fault among them would be more than the error budget of so small a batch.
@@ -80,6 +87,7 @@ CURSORS: Final[dict[str, str]] = {
     "3040010002": "submitted_at",
     "3060010002": "posted_on",
     "3120020001": "updated_at",
+    "3140010002": "batch_no",
 }
 
 # resource → its faults in order of importance: (fault, field). A repeated record needs no field; for a conflicting
@@ -150,20 +158,35 @@ PLANS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "3090020001": (("bad_citizen_id", "mother_citizen_id"), ("impossible_date", "born_on"), ("duplicate_key", "")),
     "3100010001": (("bad_uscc", "holder_uscc"), ("too_long", "species")),
     "3100010002": (("bad_code", "unit"), ("impossible_date", "issued_on")),
+    "3100020001": (("duplicate_key", ""), ("impossible_date", "registered_on")),
     "3110010001": (("bad_uscc", "builder_uscc"),),
     "3120010001": ((FULL_WIDTH, "citizen_id"), ("bad_citizen_id", "citizen_id"), ("duplicate_key", "")),
     "3120020001": (("impossible_date", "registered_on"), ("bad_citizen_id", "male_citizen_id")),
+    "3120030001": (("bad_uscc", "uscc"), (OTHER_DATE, "registered_on")),
     "3130010001": (("bad_pattern", "card_no"), (OTHER_DATE, "issued_on")),
+    "3130020001": (("bad_pattern", "first_bus"),),
+    "3140010001": (("impossible_date", "built_on"), ("duplicate_key", "")),
+    "3140010002": (("cross_field", "ends_on"), (FULL_WIDTH, "tenant_citizen_id")),
 }
 
 
-def sow(table: Table, seed: int) -> Sown:
-    """Put the planned faults into *table* in place and say how many of each."""
+def orphans(table: Table, tables: Mapping[str, Table], rejected: Mapping[str, frozenset[int]]) -> frozenset[int]:
+    """The rows of *table* that refer to a record which is rejected itself, so that the reference finds nothing."""
+    if table.code not in REFERENCES:
+        return frozenset()
+    field, code, name = REFERENCES[table.code]
+    own, there = table.index(field), tables[code].index(name)
+    accepted = {row[there] for at, row in enumerate(tables[code].rows) if at not in rejected[code]}
+    return frozenset(at for at, row in enumerate(table.rows) if row[own] not in accepted)
+
+
+def sow(table: Table, seed: int, spared: frozenset[int] = frozenset()) -> Sown:
+    """Put the planned faults into *table* in place, but into none of the rows *spared*, and say how many of each."""
     rng = Random(f"{seed}:faults:{table.code}")
     clean = len(table.rows)
     count = max(1, round(clean * RATE))
     most = int(clean * MOST_REJECTS)
-    spoilt = _newest(table)
+    spoilt = _newest(table) | spared
     rejected: set[int] = set()
     rejects: Counter[str] = Counter()
     noted: Counter[str] = Counter()

@@ -7,9 +7,11 @@ what the hub accepts is written in `demo/responsibilities.yaml`, and a test hold
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import sqlite3
+import struct
 import zipfile
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
@@ -19,11 +21,13 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from hub.demo.draw import Table
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from hub.demo.draw import Row, Table
+    from hub.demo.draw import Row
 
 GB18030: Final = "gb18030"
 
@@ -65,6 +69,20 @@ LAYOUTS: Final[Mapping[str, tuple[tuple[str, int], ...]]] = {
         ("mother_citizen_id", 18), ("father_name", 40), ("father_citizen_id", 18), ("institution", 80),
     ),
 }  # fmt: skip
+# Fields of the DBF: name in at most ten bytes, type, width in bytes, decimals. C is text, N a number, D a day.
+DBF: Final[Mapping[str, tuple[tuple[str, str, int, int], ...]]] = {
+    "3100020001": (
+        ("古树编号", "C", 11, 0), ("树种", "C", 20, 0), ("树龄", "N", 5, 0), ("树高", "N", 6, 1), ("胸围", "N", 6, 1),
+        ("级别", "C", 1, 0), ("区划代码", "C", 6, 0), ("位置", "C", 100, 0), ("建档日期", "D", 8, 0),
+    ),
+}  # fmt: skip
+# The front-end table's second table: a line for each batch, with the number of its rows and whether it was taken.
+BATCHES: Final = "tenancy_batch"
+BATCH_COLUMNS: Final = ("batch_no", "row_count", "flag", "taken_at")
+READY: Final = "0"
+# When the DBF says it was saved (years since 1900, month, day), and its language byte for GBK.
+DBF_SAVED: Final = (126, 3, 1)
+DBF_GBK: Final = 0x4D
 
 
 def write_sqlite(path: Path, tables: Mapping[str, Table]) -> None:
@@ -82,6 +100,39 @@ def write_sqlite(path: Path, tables: Mapping[str, Table]) -> None:
             if "updated_at" in table.columns:
                 db.execute(f'CREATE INDEX "{name}_updated" ON "{name}" (updated_at)')
         db.execute("COMMIT")
+
+
+def write_exchange(path: Path, name: str, table: Table) -> None:
+    """A front-end database (前置库): the rows of *table*, and beside it what batches there are, all of them ready."""
+    batch = table.index("batch_no")
+    counts: dict[str, int] = {}
+    for row in table.rows:
+        counts[row[batch] or ""] = counts.get(row[batch] or "", 0) + 1
+    batches: list[Row] = [[number, str(rows), READY, None] for number, rows in sorted(counts.items())]
+    write_sqlite(path, {name: table, BATCHES: Table("", BATCH_COLUMNS, batches)})
+
+
+def write_dbf(path: Path, table: Table) -> None:
+    """A dBASE III table in GB18030, of fields as in `DBF`; text stands left in its field, numbers right."""
+    fields = DBF[table.code]
+    # A byte for the mark of deletion, then the fields.
+    record_bytes = 1 + sum(width for _, _, width, _ in fields)
+    head = struct.pack(
+        "<B3BIHH17sB2s", 3, *DBF_SAVED, len(table.rows), 33 + 32 * len(fields), record_bytes, b"", DBF_GBK, b""
+    )
+    described = b"".join(
+        struct.pack("<11sc4sBB14s", name.encode(GB18030), kind.encode(), b"", width, decimals, b"")
+        for name, kind, width, decimals in fields
+    )
+    records = bytearray()
+    for row in table.rows:
+        records += b" "
+        for value, (_, kind, width, _) in zip(row, fields, strict=True):
+            data = (value or "").encode(GB18030)
+            if len(data) > width:
+                raise ValueError("a value does not fit the DBF layout")
+            records += data.rjust(width) if kind == "N" else data.ljust(width)
+    path.write_bytes(head + described + b"\r" + bytes(records) + b"\x1a")
 
 
 def csv_text(headings: Sequence[str], rows: Sequence[Row], delimiter: str = ",") -> str:
@@ -127,9 +178,7 @@ def write_divisions(folder: Path, divisions: Path) -> dict[str, int]:
 
 def write_zip(path: Path, members: Mapping[str, str]) -> None:
     """A zip of UTF-8 text files with the byte-order mark that Excel writes; every time stamp is 1980-01-01."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, text in members.items():
-            archive.writestr(zipfile.ZipInfo(name), text.encode("utf-8-sig"), zipfile.ZIP_DEFLATED, 1)
+    pack(path, {name: f"\ufeff{text}" for name, text in members.items()})
 
 
 def write_json(path: Path, table: Table, *, integers: Sequence[str] = (), lines: bool = False) -> None:
@@ -147,8 +196,40 @@ def write_json(path: Path, table: Table, *, integers: Sequence[str] = (), lines:
     path.write_text(body, encoding="utf-8")
 
 
+def write_json_gz(path: Path, table: Table, *, rows: str) -> None:
+    """One packed JSON document: the records under *rows* of its ``data``, beside what else such an answer holds."""
+    records = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    pack_json(path, {"code": 0, "data": {"total": len(records), rows: records}})
+
+
+def pack_json(path: Path, document: object) -> None:
+    """A JSON document, packed without the hour."""
+    path.write_bytes(gzip.compress(json.dumps(document, ensure_ascii=False).encode(), compresslevel=6, mtime=0))
+
+
+def write_xml_zip(path: Path, table: Table, *, root: str, record: str, by: str) -> None:
+    """A zip of XML exports, one for each value of the column *by*."""
+    column = table.index(by)
+    parts: dict[str, Table] = {}
+    for row in table.rows:
+        parts.setdefault(row[column] or "", Table(table.code, table.columns, [])).rows.append(row)
+    pack(path, {f"{name}.xml": xml_text(part, root=root, record=record) for name, part in sorted(parts.items())})
+
+
+def pack(path: Path, members: Mapping[str, str]) -> None:
+    """A zip of UTF-8 text files; every time stamp is 1980-01-01."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in members.items():
+            archive.writestr(zipfile.ZipInfo(name), text.encode(), zipfile.ZIP_DEFLATED, 1)
+
+
 def write_xml(path: Path, table: Table, *, root: str, record: str) -> None:
-    """An export as one element for each record, with one child for each value there is."""
+    """An export as a file of its own; see `xml_text`."""
+    path.write_text(xml_text(table, root=root, record=record), encoding="utf-8")
+
+
+def xml_text(table: Table, *, root: str, record: str) -> str:
+    """An export as one element for each record, one record a line, with one child for each value there is."""
     opened, closed = f"<{record}>", f"</{record}>\n"
     parts = [f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}>\n']
     for row in table.rows:
@@ -159,7 +240,7 @@ def write_xml(path: Path, table: Table, *, root: str, record: str) -> None:
         )
         parts.append(opened + "".join(values) + closed)
     parts.append(f"</{root}>\n")
-    path.write_text("".join(parts), encoding="utf-8")
+    return "".join(parts)
 
 
 def write_parquet(path: Path, table: Table) -> None:

@@ -28,7 +28,9 @@ from hub.callers import issue_key
 from hub.client import Client
 from hub.control import Control
 from hub.demo import city
+from hub.demo.attention import Attention
 from hub.demo.days import advance
+from hub.demo.faults import REFERENCES
 from hub.demo.simulator import MarketSimulator
 from hub.errors import DemoMissingError, LicenceExistsError
 from hub.evidence import Evidence
@@ -38,23 +40,27 @@ from hub.loads import LoadReport, of_run
 from hub.office import Office
 from hub.published import Published, current_list
 from hub.publishing import publish
+from hub.registry import dag_of
+from hub.scheduler import RunState
 from hub.settings import LOOPBACK
+from hub.storing import open_warehouse
 from licence.lifecycle import Action
 from licence.trust import TrustStore
 from licence.verify import verify
-from warehouse.engine import Warehouse
+from warehouse.errors import TableMissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from catalog.decide import Grant
     from catalog.model import ResponsibilityList
     from hub.demo.manifest import CityManifest, DayChanges
     from hub.licensing import Issued
-    from hub.scheduler import EmbeddedAirflow, RunState
+    from hub.scheduler import EmbeddedAirflow
     from hub.settings import Settings
     from licence.model import LicenceKind
     from licence.report import VerificationReport
+    from warehouse.engine import Warehouse
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA = REPOSITORY / "demo"
@@ -134,22 +140,45 @@ class Story:
     @property
     def dag_ids(self) -> list[str]:
         """One DAG per resource of the list, in its order."""
-        return [f"ingest.{resource.code}" for resource in self.list_.resources]
+        return [dag_of(resource.code) for resource in self.list_.resources]
 
     def titles(self, lang: str) -> dict[str, str]:
         """DAG id → what a person calls it."""
         departments = self.list_.departments_by_code
         if lang != "zh":
-            return {
-                f"ingest.{r.code}": f"{r.name_en} · {departments[r.provider].name_en}" for r in self.list_.resources
-            }
-        return {f"ingest.{r.code}": f"{r.name} · {departments[r.provider].name}" for r in self.list_.resources}
+            return {dag_of(r.code): f"{r.name_en} · {departments[r.provider].name_en}" for r in self.list_.resources}
+        return {dag_of(r.code): f"{r.name} · {departments[r.provider].name}" for r in self.list_.resources}
 
-    def ingest(self, airflow: EmbeddedAirflow, codes: list[str], run: str) -> Iterator[list[RunState]]:
-        """Let Airflow load *codes*; yields states until all runs have ended."""
-        dag_ids = [f"ingest.{code}" for code in codes]
-        airflow.start_runs(dag_ids, run)
-        yield from airflow.watch(dag_ids, run, timeout_s=RUN_TIMEOUT_S)
+    def ingest(
+        self, airflow: EmbeddedAirflow, codes: list[str], run: str, orders: Mapping[str, Mapping[str, bool]]
+    ) -> Iterator[list[RunState]]:
+        """Let Airflow load *codes*, those of *orders* as its forms say; yields states until all runs have ended.
+
+        What refers to a resource that was never loaded is loaded after it: until then nothing can be looked up there.
+        """
+        later = [code for code in codes if code in REFERENCES and not self._is_loaded(REFERENCES[code][1])]
+        ended: list[RunState] = []
+        for part in ([code for code in codes if code not in later], later):
+            dag_ids = [dag_of(code) for code in part]
+            for code in part:
+                if orders.get(code):
+                    # Made while it is paused, as `start_runs` makes the others, which then leaves this one alone.
+                    airflow.unpause(dag_of(code), paused=True)
+                    airflow.create_run(dag_of(code), run, conf=orders[code])
+            if not part:
+                continue
+            airflow.start_runs(dag_ids, run)
+            states: list[RunState] = []
+            waiting = [RunState(dag_of(c), run, "queued", {}) for c in later if c not in part]
+            for states in airflow.watch(dag_ids, run, timeout_s=RUN_TIMEOUT_S):
+                yield [*ended, *states, *waiting]
+            ended += states
+
+    def _is_loaded(self, code: str) -> bool:
+        try:
+            return self.warehouse.current_snapshot(code) is not None
+        except TableMissingError:
+            return False
 
     def reports(self, run: str) -> list[LoadReport]:
         """What the loads of *run* did."""
@@ -158,6 +187,16 @@ class Story:
     def next_day(self) -> DayChanges:
         """A day passes in the departments: a late correction, a delete, a new batch."""
         return advance(self.folder, day=2)
+
+    @cached_property
+    def office(self) -> Office:
+        """The office as the command line opens it."""
+        return Office.over(self.settings, self.control, Evidence.open(self.settings))
+
+    @property
+    def attention(self) -> Attention:
+        """What the second day leaves to people."""
+        return Attention(self.office, self.warehouse, self.folder)
 
     # --- grants and calls ----------------------------------------------------------------------------------------
 
@@ -168,9 +207,8 @@ class Story:
         """
         plain = yaml.safe_load((DATA / "applications.yaml").read_text(encoding="utf-8"))
         kinds = Licensing.open(self.settings).kinds.values()
-        office = Office.over(self.settings, self.control, Evidence.open(self.settings))
         wanted = [self._wanted(entry, kinds) for entry in plain["applications"]]
-        return [self._granted(office, application) for application in wanted]
+        return [self._granted(self.office, application) for application in wanted]
 
     @staticmethod
     def _wanted(entry: dict[str, Any], kinds: Iterable[LicenceKind]) -> Application:
@@ -269,7 +307,7 @@ class Story:
     @cached_property
     def warehouse(self) -> Warehouse:
         """The warehouse, for picking whom the story is about."""
-        return Warehouse(self.settings.warehouse, catalog_uri=self.settings.catalog_url)
+        return open_warehouse(self.settings)
 
     # --- licences ------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from datetime import date
 from random import Random
 from typing import TYPE_CHECKING
 
-from hub.demo import citizens, trades
+from hub.demo import citizens, town, trades
 
 if TYPE_CHECKING:
     from hub.demo.draw import Table
@@ -39,6 +39,7 @@ def make_tables(folk: Folk, seed: int, scale: float) -> tuple[Table, ...]:
     elders = citizens.elders(folk, rng("elder"), scaled(2_500, scale))
     accounts = citizens.accounts(folk, rng("account"), scaled(6_000, scale))
     schools = trades.schools(folk, rng("school"), scaled(120, scale))
+    units = town.units(folk, rng("unit"), scaled(600, scale))
     tables = (
         citizens.population(folk, rng("population")),
         citizens.households(folk),
@@ -65,5 +66,10 @@ def make_tables(folk: Folk, seed: int, scale: float) -> tuple[Table, ...]:
         elders,
         citizens.marriages(folk, rng("marriage"), scaled(3_000, scale)),
         citizens.bus_cards(elders, rng("bus")),
+        town.trees(folk, rng("tree"), scaled(300, scale)),
+        town.organisations(folk, rng("organisation"), scaled(400, scale)),
+        town.bus_lines(folk, rng("line"), scaled(80, scale)),
+        units,
+        town.tenancies(folk, rng("tenancy"), units),
     )
     return tuple(sorted(tables, key=lambda table: table.code))

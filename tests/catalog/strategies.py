@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import string
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import strategies as st
 
 from catalog.decide import AccessRequest, Grant
+from catalog.expressions import Emptiness, FieldName, Rule
 from catalog.identifiers import USCC_ALPHABET, make_uscc, org_code_check_char
 from catalog.model import (
     EVERYONE,
     Cadence,
     Check,
     CodeList,
+    Deletion,
     Department,
     DepartmentKind,
     Disposition,
     Domain,
+    Drift,
+    DriftPolicy,
     Duty,
     Field,
     FieldKind,
@@ -120,12 +125,14 @@ def quality_rules(draw, names: list[str], targets: list[str]):
     kinds = [kind for kind in QualityKind if kind is not QualityKind.REFERENCE or targets]
     kind = draw(st.sampled_from(kinds))
     bounded = kind not in (QualityKind.TIMELINESS, QualityKind.VOLUME)
-    return QualityRule(
-        kind,
-        "" if kind is QualityKind.VOLUME else draw(st.sampled_from(names)),
-        draw(st.floats(0, 1 if bounded else 1e9).map(abs)),
-        draw(st.sampled_from(targets)) if kind is QualityKind.REFERENCE else "",
-    )
+    of_rows = kind in (QualityKind.VOLUME, QualityKind.VOLUME_BAND)
+    field = "" if of_rows else draw(st.sampled_from(names))
+    target = draw(st.sampled_from(targets)) if kind is QualityKind.REFERENCE else ""
+    if kind is QualityKind.CONSISTENCY:
+        spaces = draw(st.sampled_from(["", "  "]))
+        target = f"{Rule(Emptiness(FieldName(field), draw(st.booleans())))}".replace(" is ", f" {spaces}IS ")
+    least = 0.001 if kind is QualityKind.VOLUME_BAND else 0
+    return QualityRule(kind, field, draw(st.floats(least, 1 if bounded else 1e9).map(abs)), target)
 
 
 @st.composite
@@ -162,6 +169,23 @@ def list_fields(draw, ground: str, listed: tuple[CodeList, ...]):
 
 
 @st.composite
+def landings(draw, field: Field, structural: set[str]):
+    """The field with a mask that it may bear as it is read."""
+    ruled = field.codes or field.pattern or field.check or field.type.kind is not FieldKind.STRING
+    short = 0 < field.type.length < 64
+    if field.name in structural or (field.key and (ruled or short)):
+        return field
+    fit = [Mask.NONE]
+    if not field.key and field.nullable:
+        fit.append(Mask.NULL)
+    if not ruled and not short:
+        fit.append(Mask.HASH)
+    if not ruled and not field.key and not field.lookup:
+        fit += [Mask.SURNAME, Mask.COUNTY, Mask.REDACT]
+    return replace(field, landing=draw(st.sampled_from(fit)))
+
+
+@st.composite
 def resources(draw, code: str, departments: list[str], all_codes: list[str], listed: tuple[CodeList, ...]):
     share_type = draw(st.sampled_from(ShareType))
     ground = draw(texts(1 if share_type is ShareType.NOT_SHARED else 0))
@@ -171,6 +195,10 @@ def resources(draw, code: str, departments: list[str], all_codes: list[str], lis
     options = draw(st.dictionaries(st.text(max_size=4).filter(bool), st.text(max_size=6), max_size=2))
     deleted = draw(st.just("") | field_name)
     form = draw(st.sampled_from(ResourceFormat))
+    cursor = draw(field_name if disposition is Disposition.MERGE else st.just("") | field_name)
+    region = draw(st.just("") | field_name)
+    fields = tuple(draw(landings(field, {cursor, deleted, region})) for field in fields)
+    keeps_all = disposition in (Disposition.APPEND, Disposition.SCD2)
     return InformationResource(
         code=code,
         name=draw(texts(1).filter(lambda t: not t.endswith(("系统", "平台")))),
@@ -189,7 +217,7 @@ def resources(draw, code: str, departments: list[str], all_codes: list[str], lis
         source=SourceRef(
             system=draw(texts(1)),
             object=draw(texts(1)),
-            cursor_field=draw(field_name if disposition is Disposition.MERGE else st.just("") | field_name),
+            cursor_field=cursor,
             deleted_field=deleted,
             deleted_value=draw(texts(1 if deleted else 0)),
             options=tuple(sorted(options.items())),
@@ -200,7 +228,16 @@ def resources(draw, code: str, departments: list[str], all_codes: list[str], lis
         classification=draw(tuples(texts(1), 4)),
         theme=draw(st.none() | st.sampled_from(Theme)),
         aliases=draw(tuples(texts(1))),
-        region_field=draw(st.just("") | field_name),
+        region_field=region,
+        deletion=Deletion.HARD if keeps_all else draw(st.sampled_from(Deletion)),
+        error_limit=draw(st.integers(0, 10**12 - 1)),
+        drift=draw(
+            st.lists(
+                st.tuples(st.sampled_from(Drift), st.sampled_from(DriftPolicy)),
+                max_size=3,
+                unique_by=lambda pair: pair[0],
+            ).map(tuple)
+        ),
         quality=draw(tuples(quality_rules([f.name for f in fields], [f"{code}.{f.name}" for f in fields]), 2)),
     )
 

@@ -16,8 +16,11 @@ from catalog.model import (
     Cadence,
     Check,
     CodeList,
+    Deletion,
     Department,
     DepartmentKind,
+    Drift,
+    DriftPolicy,
     Duty,
     Field,
     FieldKind,
@@ -49,10 +52,18 @@ def rich_list():
         "theme": Theme.LEGAL_PERSON,
         "aliases": ("企业登记",),
         "region_field": "name",
-        "quality": (QualityRule(QualityKind.COMPLETENESS, "name", 0.9), QualityRule(QualityKind.VOLUME, "", 10.0)),
+        "deletion": Deletion.SOFT,
+        "error_limit": 100,
+        "drift": ((Drift.NEW, DriftPolicy.FREEZE), (Drift.MISSING, DriftPolicy.DISCARD)),
+        "quality": (
+            QualityRule(QualityKind.COMPLETENESS, "name", 0.9),
+            QualityRule(QualityKind.VOLUME, "", 10.0),
+            QualityRule(QualityKind.CONSISTENCY, "name", 1.0, "name is not null"),
+        ),
     }
     first, *rest = resource.fields
     first = replace(first, codes=("a",), pattern="x", cadence=Cadence.WEEKLY, code_list="CL", share_condition="凭证")
+    rest = [replace(rest[0], landing=Mask.SURNAME), *rest[1:]]
     return replace(
         base,
         departments=tuple(
@@ -256,6 +267,23 @@ R1 = "市场主体登记信息R1（R1）"
         (change_field("phone", mask=Mask.REDACT), "mask_stricter", "narrowing", "脱敏加严", "masked more"),
         (change_field("phone", mask=Mask.NONE), "mask_looser", "widening", "脱敏放宽", "masked less"),
         # Two partial masks: what was shown is hidden now, too.
+        (
+            change_resource(error_limit=0),
+            "changed",
+            "narrowing",
+            "容错行数由100改为0",
+            "may be rejected changed from 100",
+        ),
+        (change_resource(error_limit=50), "changed", "widening", "由100改为50", "to 50"),
+        (change_field("name", landing=Mask.NONE), "changed", "widening", "入库脱敏由保留姓氏改为不脱敏", "at landing"),
+        (change_resource(deletion=Deletion.HARD), "changed", "neutral", "由逻辑删除改为物理删除", "from soft to hard"),
+        (
+            change_resource(drift=((Drift.NEW, DriftPolicy.FREEZE),)),
+            "changed",
+            "neutral",
+            "结构变化处理由新增列、冻结待批、缺失列、忽略改为新增列、冻结待批",
+            "new, freeze, missing, discard to new, freeze",
+        ),
         (change_field("phone", mask=Mask.SURNAME), "changed", "narrowing", "脱敏方式", "mask changed"),
         (change_field("phone", grade=4), "grade_raised", "narrowing", "由3级提高到4级", "raised from 3 to 4"),
         (
@@ -297,7 +325,7 @@ R1 = "市场主体登记信息R1（R1）"
         ),
         (
             change_resource(
-                quality=(replace(RICH.resources[0].quality[0], threshold=0.5), RICH.resources[0].quality[1])
+                quality=(replace(RICH.resources[0].quality[0], threshold=0.5), *RICH.resources[0].quality[1:])
             ),
             "quality_looser",
             "narrowing",

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import gzip
 import io
 import json
 import re
+import secrets
+import shutil
 import sqlite3
+import struct
 import zipfile
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
@@ -96,6 +100,79 @@ class ZipCsvKind(FileKind):
         return made
 
 
+class GzipCsvKind(CsvKind):
+    file = "rows.csv.gz"
+
+    def write(self, folder: Path, headings: Sequence[str], rows: Sequence[Row]) -> Made:
+        data = csv_text(headings, rows).encode(self.encoding)
+        (folder / self.file).write_bytes(gzip.compress(data, mtime=0))
+        return self.made(folder, encoding=self.encoding)
+
+    def cut(self, made: Made, folder: Path) -> Made:
+        halve(folder / self.file)
+        return made
+
+
+class SftpCsvKind(CsvKind):
+    """The same files on an SFTP server; whoever uses it sets the server."""
+
+    server = None
+
+    def made(self, folder: Path, **options: str) -> Made:
+        there = self.server.new()
+        for path in folder.iterdir():
+            shutil.copy(path, there)
+        self.there = there
+        return Made(connect("csv", self.server.settings(there), no_secrets), self.file, options)
+
+    def cut(self, made: Made, folder: Path) -> Made:
+        return super().cut(made, self.there)
+
+    def remove(self, made: Made, folder: Path) -> Made:
+        settings = self.server.settings(self.there, port="1")
+        made.connector = connect("csv", settings, no_secrets, waiting=Waiting(sleep=lambda _: None))
+        return made
+
+
+class BucketCsvKind(CsvKind):
+    """The same files in a bucket; whoever uses it sets the server."""
+
+    server = None
+    bucket = None
+
+    def settings(self, **others: str) -> dict[str, str]:
+        given = {
+            "place": "s3",
+            "endpoint": self.server.endpoint,
+            "bucket": self.bucket,
+            "prefix": self.prefix,
+            "access_key": "env:ACCESS",
+            "secret_key": "env:SECRET",
+            "secure": "no",
+        }
+        return {**given, **others}
+
+    def connector(self, **others: str):
+        keys = {"env:ACCESS": self.server.access_key, "env:SECRET": self.server.secret_key}
+        return connect("csv", self.settings(**others), keys.__getitem__, waiting=Waiting(sleep=lambda _: None))
+
+    def made(self, folder: Path, **options: str) -> Made:
+        self.bucket = self.bucket or self.server.bucket()
+        self.prefix = f"drop/{secrets.token_hex(6)}"
+        for path in folder.iterdir():
+            self.server.put(self.bucket, f"{self.prefix}/{path.name}", path.read_bytes())
+        return Made(self.connector(), self.file, options)
+
+    def cut(self, made: Made, folder: Path) -> Made:
+        super().cut(made, folder)
+        self.server.put(self.bucket, f"{self.prefix}/{self.file}", (folder / self.file).read_bytes())
+        return made
+
+    def remove(self, made: Made, folder: Path) -> Made:
+        made.connector = self.connector(endpoint="127.0.0.1:1")
+        return made
+
+
 class SqliteKind(SourceKind):
     nulls = True
 
@@ -122,6 +199,45 @@ class NdjsonKind(FileKind):
     def write(self, folder: Path, headings: Sequence[str], rows: Sequence[Row]) -> Made:
         lines = [json.dumps(dict(zip(headings, row, strict=True)), ensure_ascii=False) for row in rows]
         (folder / self.file).write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        return self.made(folder)
+
+
+class JsonKind(FileKind):
+    kind = "json"
+    file = "rows.json"
+    nulls = True
+
+    def write(self, folder: Path, headings: Sequence[str], rows: Sequence[Row]) -> Made:
+        records = [dict(zip(headings, row, strict=True)) for row in rows]
+        document = {"head": {"n": [1, {"rows": 2}]}, "data": {"rows": records, "total": len(rows)}, "tail": "]"}
+        (folder / self.file).write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+        return self.made(folder, rows="data.rows")
+
+
+def dbf(fields: Sequence[tuple[bytes, str, int]], records: Sequence[bytes], *, version=0x03, language=0x4D) -> bytes:
+    """A table of these fields (name, type, width; decimals and flags may follow) and records (with their marks)."""
+    described = b""
+    for name, kind, width, *more in fields:
+        decimals, flags = (*more, 0, 0)[:2]
+        described += struct.pack("<11sc4xBBB13x", name, kind.encode(), width, decimals, flags)
+    header = 32 + len(described) + 1
+    width = 1 + sum(field[2] + (256 * field[3] if field[1] == "C" and len(field) > 3 else 0) for field in fields)
+    head = struct.pack("<B3BIHH16xBB2x", version, 26, 1, 1, len(records), header, width, 0, language)
+    return head + described + b"\r" + b"".join(records) + b"\x1a"
+
+
+class DbfKind(FileKind):
+    kind = "dbf"
+    file = "rows.dbf"
+    width = 60
+
+    def holds(self, text: str) -> bool:
+        return len(text.encode("gb18030")) <= self.width and not text.endswith((" ", "\0"))
+
+    def write(self, folder: Path, headings: Sequence[str], rows: Sequence[Row]) -> Made:
+        fields = [(heading.encode("gb18030"), "C", self.width) for heading in headings]
+        records = [b" " + b"".join((v or "").encode("gb18030").ljust(self.width) for v in row) for row in rows]
+        (folder / self.file).write_bytes(dbf(fields, records))
         return self.made(folder)
 
 
@@ -160,6 +276,21 @@ class XmlKind(FileKind):
         return self.made(folder, record="record")
 
 
+class ZipXmlKind(XmlKind):
+    file = "rows.zip"
+
+    def write(self, folder: Path, headings: Sequence[str], rows: Sequence[Row]) -> Made:
+        self.file = "rows.xml"
+        made = super().write(folder, headings, rows)
+        self.file = "rows.zip"
+        plain = folder / "rows.xml"
+        with zipfile.ZipFile(folder / self.file, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(plain, "导出/数据.xml")
+        plain.unlink()
+        made.object = "rows*.zip#数据*.xml"
+        return made
+
+
 class FixedWidthKind(FileKind):
     kind = "fixed-width"
     file = "rows.txt"
@@ -183,8 +314,9 @@ class ExcelKind(FileKind):
     nulls = True
 
     def holds(self, text: str) -> bool:
-        # A workbook has no empty text, and spells _x000D_ for what XML cannot hold.
-        return text != "" and not NOT_IN_XML.search(text) and not re.search("_x[0-9A-Fa-f]{4}_", text)
+        # A workbook has no empty text, and spells _x000D_ for what XML cannot hold. The library that writes ours here
+        # does not mark a text of nothing but white space as one to be kept.
+        return text.strip(" \t\r\n") != "" and not NOT_IN_XML.search(text) and not re.search("_x[0-9A-Fa-f]{4}_", text)
 
     def write(self, folder: Path, headings: Sequence[str], rows: Sequence[Row]) -> Made:
         book = openpyxl.Workbook()

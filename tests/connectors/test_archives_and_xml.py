@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import tracemalloc
 import zipfile
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from connectors import archive, xml_files
+from connectors.archive import Content
 from connectors.errors import (
     ConnectorError,
     SourceDeniedError,
@@ -16,6 +18,7 @@ from connectors.errors import (
     SourceObjectMissingError,
     SourceShapeError,
 )
+from connectors.places import opened
 from connectors.protocol import Batch, Column, ReadRequest
 from connectors.registry import connect
 from tests.connectors.kinds import no_secrets
@@ -172,7 +175,8 @@ def test_many_records_take_no_memory(folder: Path, into: Path) -> None:
     xml(folder, "<r><other><p2/></other><list>" + record * 24_000 + "</list></r>")
     tracemalloc.start()
     try:
-        records = xml_files._records(folder / "a.xml", {"record": "p"})
+        content = Content("a.xml", partial(opened, folder / "a.xml"), folder / "a.xml", folder)
+        records = xml_files._records(content, {"record": "p"})
         assert sum(1 for _ in records) == 24_000
         assert tracemalloc.get_traced_memory()[1] < 6 * 1024 * 1024
     finally:

@@ -241,10 +241,10 @@ def test_a_file_that_changes_while_it_is_read_is_incomplete(folder: Path, into: 
     path.write_text(HEAD + "1,x\n", encoding="utf-8")
     whole = delimited.tables
 
-    def growing(*arguments):
+    def growing(*arguments, **options):
         with path.open("a", encoding="utf-8") as file:
             file.write("2,y\n")
-        yield from whole(*arguments)
+        yield from whole(*arguments, **options)
 
     monkeypatch.setattr(delimited, "tables", growing)
     with pytest.raises(SourceIncompleteError) as caught:

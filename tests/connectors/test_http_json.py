@@ -180,7 +180,7 @@ def test_fewer_rows_than_announced_are_incomplete(kind: HttpJsonKind, into: Path
         (b'{"rows":[]}', SourceShapeError, "rows_not_found"),
         (b'{"items":[1]}', SourceShapeError, "not_an_object"),
         (b'{"items":[{"id":1,"id":2}]}', SourceShapeError, "json_name_duplicate"),
-        (b'{"items":[{"id":NaN}]}', SourceIncompleteError, "page_truncated"),
+        (b'{"items":[{"id":NaN}]}', SourceShapeError, "json_not_number"),
         (b'{"items":' + b"[" * 200_000, SourceIncompleteError, "page_truncated"),
         (b'{"items":[{"id":1,"name":"\xff"}]}', SourceEncodingError, "not_text"),
         (b'{"items":[{"id":1,"name":"\\ud800"}]}', SourceEncodingError, "not_text"),

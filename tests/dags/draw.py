@@ -1,4 +1,4 @@
-"""Parses the DAG file as Airflow's DAG processor does, in a process of its own, and prints what it drew as JSON."""
+"""Parses DAG files as Airflow's DAG processor does, in a process of its own, and prints what they drew as JSON."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import importlib.util
 import json
 import sys
 import warnings
+from pathlib import Path
 
 warnings.simplefilter("ignore")
 
-spec = importlib.util.spec_from_file_location("ingest_resources", sys.argv[1])
-module = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
-
 from airflow.sdk import DAG  # noqa: E402
 from airflow.serialization.serialized_objects import DagSerialization  # noqa: E402
+
+HEAVY = {"duckdb", "pyiceberg", "pandas", "pyarrow", "hub.control", "hub.ingestion"}
 
 
 def plain(dag):
@@ -23,15 +22,19 @@ def plain(dag):
         "max_active_runs": dag.max_active_runs,
         "catchup": dag.catchup,
         "start_date": str(dag.start_date),
-        "paused": dag.is_paused_upon_creation,
         "doc": dag.doc_md or "",
+        "tags": sorted(dag.tags),
         "tasks": {
             task.task_id: {
+                "title": task.task_display_name,
                 "pool": task.pool,
                 "retries": task.retries,
+                "at_once": getattr(task, "max_active_tis_per_dag", None),
                 "downstream": sorted(task.downstream_task_ids),
+                "inlets": [str(inlet.uri) for inlet in task.inlets],
+                "inlet_names": [inlet.name for inlet in task.inlets],
                 "outlets": [str(outlet.uri) for outlet in task.outlets],
-                "policy": task.retry_policy.serialize() if task.retry_policy else None,
+                "policy": type(task.retry_policy).__name__ if getattr(task, "retry_policy", None) else None,
             }
             for task in dag.tasks
         },
@@ -39,6 +42,26 @@ def plain(dag):
     }
 
 
-dags = {name: plain(value) for name, value in vars(module).items() if isinstance(value, DAG)}
-heavy = sorted({"duckdb", "pyiceberg", "pandas", "pyarrow", "hub.ingestion"} & set(sys.modules))
-print(json.dumps({"dags": dags, "heavy": heavy}))
+opened, drawing = [], False
+
+
+def watch(event, arguments):
+    if drawing and event in {"sqlite3.connect", "socket.connect", "subprocess.Popen"}:
+        opened.append(f"{event} {arguments[:1]}")
+
+
+sys.addaudithook(watch)
+# As Airflow does.
+sys.path.append(str(Path(sys.argv[1]).parent))
+files = {}
+before = set(sys.modules)
+for path in map(Path, sys.argv[1:]):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    drawing = True
+    spec.loader.exec_module(module)
+    drawing = False
+    dags = [value for value in {id(v): v for v in vars(module).values()}.values() if isinstance(value, DAG)]
+    files[path.name] = {dag.dag_id: plain(dag) for dag in dags}
+    assert len(files[path.name]) == len(dags), path
+print(json.dumps({"files": files, "heavy": sorted(HEAVY & (set(sys.modules) - before)), "opened": opened}))

@@ -1,8 +1,12 @@
+"""Rules that hold for every DAG, over what the files draw from a compiled list."""
+
 import importlib
 import json
 import os
 import subprocess
 import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,23 +15,25 @@ from catalog.load import load
 from hub import registry
 
 REPOSITORY = Path(__file__).parents[2]
-DAG_FILE = REPOSITORY / "dags" / "ingest_resources.py"
+DAGS = REPOSITORY / "dags"
+SHARED = "zhengtong_shared.py"
+INGEST = "ingest_resources.py"
+FILES = sorted(path.name for path in DAGS.glob("*.py") if path.name != SHARED)
 LIST = load(REPOSITORY / "demo" / "responsibilities.yaml")
+POPULATION = "ingest.3010010001"
 
 
-def draw(home, file=DAG_FILE.name, **environ):
-    env = {
-        **os.environ,
-        "ZHENGTONG_HOME": str(home),
-        "AIRFLOW_HOME": str(home / "airflow"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
-        **environ,
-    }
-    command = [sys.executable, str(Path(__file__).with_name("draw.py")), str(DAG_FILE.with_name(file))]
+def python(script, *arguments, **environ):
+    env = {**os.environ, "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR", **environ}
+    command = [sys.executable, str(Path(__file__).with_name(script)), *map(str, arguments)]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def draw(home, *files, **environ):
+    paths = [DAGS / file for file in files or (INGEST,)]
+    return python("draw.py", *paths, ZHENGTONG_HOME=str(home), AIRFLOW_HOME=str(home / "airflow"), **environ)
 
 
 def compiled():
@@ -42,12 +48,73 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def drawn(home):
-    return draw(home)
+def everything(home):
+    return draw(home, *FILES)
+
+
+@pytest.fixture(scope="module")
+def drawn(everything):
+    return everything["files"][INGEST]
+
+
+@pytest.fixture(scope="module")
+def every_dag(everything):
+    return {name: dag for dags in everything["files"].values() for name, dag in dags.items()}
 
 
 def ingesting(drawn):
-    return {name: dag for name, dag in drawn["dags"].items() if name.startswith("ingest.")}
+    return {name: dag for name, dag in drawn.items() if name.startswith("ingest.")}
+
+
+def chinese(text):
+    return any("\u4e00" <= character <= "\u9fff" for character in text)
+
+
+# --- every DAG --------------------------------------------------------------------------------------------------------
+
+
+def test_no_two_files_draw_the_same_dag(everything):
+    drawn = Counter(name for dags in everything["files"].values() for name in dags)
+    assert [name for name, times in drawn.items() if times > 1] == []
+    assert all(everything["files"].values())
+
+
+def test_parsing_opens_nothing_and_imports_no_engine(everything, home):
+    assert everything["opened"] == []
+    assert everything["heavy"] == []
+    assert not (home / "control.sqlite").exists()
+
+
+def test_every_dag_and_task_has_a_chinese_name_and_a_page_in_both_languages(every_dag):
+    for name, dag in every_dag.items():
+        assert chinese(dag["title"]), name
+        assert chinese(dag["doc"]), name
+        assert any(word.isascii() and word.isalpha() and len(word) > 3 for word in dag["doc"].split()), name
+        assert dag["tags"], name
+        for task, about in dag["tasks"].items():
+            assert chinese(about["title"]), (name, task)
+
+
+def test_every_task_takes_its_slot_from_a_pool_that_there_is(every_dag):
+    pools = {"default_pool", *compiled()["pools"]}
+    for name, dag in every_dag.items():
+        assert {task["pool"] for task in dag["tasks"].values()} <= pools, name
+
+
+def test_never_a_backlog_at_first_sight_and_one_run_at_a_time(every_dag):
+    for name, dag in every_dag.items():
+        assert (dag["catchup"], dag["start_date"]) == (False, "None"), name
+        # The form only hands orders on, and any number of people may.
+        assert dag["max_active_runs"] == 1 or name == "order_load", name
+
+
+def test_two_parses_serialise_to_the_same_bytes(home, every_dag):
+    again = draw(home, *FILES, PYTHONHASHSEED="7")["files"]
+    for name, dag in ((name, dag) for dags in again.values() for name, dag in dags.items()):
+        assert dag["serialized"] == every_dag[name]["serialized"], name
+
+
+# --- resources --------------------------------------------------------------------------------------------------------
 
 
 def test_every_resource_has_a_dag_of_its_own(drawn):
@@ -68,10 +135,10 @@ def test_only_reading_takes_a_connection_of_the_source(drawn):
         assert {dag["tasks"][name]["pool"] for name in ("check", "commit", "index")} == {"default_pool"}
 
 
-def test_one_run_at_a_time_and_never_a_backlog_at_first_sight(drawn):
-    for name, dag in drawn["dags"].items():
-        assert (dag["catchup"], dag["start_date"]) == (False, "None"), name
-    assert {dag["max_active_runs"] for dag in ingesting(drawn).values()} == {1}
+def test_runs_of_a_backfill_do_not_load_one_resource_at_once(drawn):
+    # They have a limit of their own beside that of the DAG.
+    for dag in ingesting(drawn).values():
+        assert {task["at_once"] for task in dag["tasks"].values()} == {1}
 
 
 def test_a_commit_announces_its_table_by_a_uri_that_lineage_tools_know(drawn):
@@ -79,65 +146,71 @@ def test_a_commit_announces_its_table_by_a_uri_that_lineage_tools_know(drawn):
         assert dag["tasks"]["commit"]["outlets"] == [f"file:///warehouse/data/{name.removeprefix('ingest.')}"]
 
 
-def test_dags_carry_chinese_names_and_a_page_about_the_resource(drawn):
-    population = drawn["dags"]["ingest.3010010001"]
+def test_resources_that_read_the_same_object_agree_on_its_name(tmp_path):
+    rows = compiled()
+    rows["resources"][1]["inlet"] = rows["resources"][0]["inlet"]
+    registry.write(rows, tmp_path / "lists" / "registry.json")
+    drawn = draw(tmp_path)["files"][INGEST]
+    named = {}
+    for dag in ingesting(drawn).values():
+        for uri, name in zip(dag["tasks"]["extract"]["inlets"], dag["tasks"]["extract"]["inlet_names"], strict=True):
+            # Airflow fails every task of an asset that has a second name.
+            assert named.setdefault(uri, name) == name
+
+
+def test_a_page_tells_about_the_resource(drawn):
+    population = drawn[POPULATION]
     assert population["title"] == "常住人口基本信息 · 阜阳市公安局"
     assert "公民身份号码" in population["doc"]
 
 
-def test_parsing_imports_no_engine(drawn):
-    assert drawn["heavy"] == []
+def test_inside_a_task_only_its_own_dag_is_drawn_and_no_other_row_read(tmp_path):
+    rows = compiled()
+    registry.write(rows, tmp_path / "lists" / "registry.json")
+    path = tmp_path / "lists" / "registry.json"
+    lines = path.read_text(encoding="utf-8").split("\n")
+    path.write_text("\n".join(line if f'"{POPULATION}"' in line else "{broken" for line in lines), encoding="utf-8")
+    context = {"_AIRFLOW_PARSING_CONTEXT_DAG_ID": POPULATION, "_AIRFLOW_PARSING_CONTEXT_TASK_ID": "extract"}
+    assert list(draw(tmp_path, **context)["files"][INGEST]) == [POPULATION]
 
 
-def test_two_parses_serialise_to_the_same_bytes(home, drawn):
-    again = draw(home)
-    assert {n: d["serialized"] for n, d in again["dags"].items()} == {
-        n: d["serialized"] for n, d in drawn["dags"].items()
-    }
-
-
-def test_inside_a_task_only_its_own_dag_is_drawn(home):
-    within = draw(home, _AIRFLOW_PARSING_CONTEXT_DAG_ID="ingest.3010010001", _AIRFLOW_PARSING_CONTEXT_TASK_ID="extract")
-    assert list(ingesting(within)) == ["ingest.3010010001"]
+def test_inside_the_task_of_a_department_only_that_is_drawn(home, drawn):
+    (name, *_) = (name for name in drawn if name.startswith("department."))
+    context = {"_AIRFLOW_PARSING_CONTEXT_DAG_ID": name, "_AIRFLOW_PARSING_CONTEXT_TASK_ID": "sum_up"}
+    within = draw(home, **context)["files"][INGEST]
+    assert list(within) == [name]
+    assert within[name]["serialized"] == drawn[name]["serialized"]
 
 
 def test_a_row_that_cannot_be_drawn_hides_no_other_and_fails_the_health_check(tmp_path):
     rows = compiled()
     rows["resources"][0]["cron"] = "not a schedule"
     rows["resources"][1]["error"] = "KeyError('unknown cadence')"
+    rows["resources"][2]["dag"] = "ingest.not an id"
+    del rows["resources"][3]["deadline_minutes"]
     registry.write(rows, tmp_path / "lists" / "registry.json")
-    drawn = draw(tmp_path)
-    assert len(ingesting(drawn)) == len(LIST.resources) - 2
-    told = drawn["dags"]["list_health"]["serialized"]
-    assert rows["resources"][0]["code"] in told
-    assert rows["resources"][1]["code"] in told
+    drawn = draw(tmp_path)["files"][INGEST]
+    assert len(ingesting(drawn)) == len(LIST.resources) - 4
+    told = drawn["list_health"]["serialized"]
+    for row in rows["resources"][:4]:
+        assert row["code"] in told
 
 
 def test_without_a_published_list_there_is_only_the_health_check(tmp_path):
-    assert list(draw(tmp_path)["dags"]) == ["list_health"]
+    assert list(draw(tmp_path)["files"][INGEST]) == ["list_health"]
 
 
-def test_every_rule_of_the_retry_policy_names_an_error_that_exists(drawn):
-    policy = drawn["dags"]["ingest.3010010001"]["tasks"]["extract"]["policy"]
-    for rule in policy["rules"]:
-        module, _, name = rule["exception"].rpartition(".")
-        error = getattr(importlib.import_module(module), name)
-        # The bases come last and fail at once; what is listed before them must be worth trying again.
-        if name in {"ConnectorError", "WarehouseError"}:
-            assert rule["action"] == "fail"
-        else:
-            assert rule["action"] == "retry"
-            assert getattr(error, "retryable", True)
-
-
-def test_every_retryable_connector_error_is_tried_again(drawn):
-    errors = importlib.import_module("connectors.errors")
-    policy = drawn["dags"]["ingest.3010010001"]["tasks"]["extract"]["policy"]
-    retried = {r["exception"].rpartition(".")[2] for r in policy["rules"] if r["action"] == "retry"}
-    concrete = {c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.ConnectorError)}
-    for error in concrete - {errors.ConnectorError}:
-        if error.retryable:
-            assert any(base.__name__ in retried for base in error.__mro__), error
+def test_codes_of_the_national_standard_hold_a_slash_which_dags_do_not(tmp_path):
+    resources = [replace(LIST.resources[0], code="306010/000001"), replace(LIST.resources[1], code="306010.000001")]
+    rows = registry.compile_list(
+        replace(LIST, resources=(*resources, *LIST.resources[2:])), outlet_root="file:///w", connections={}
+    )
+    assert rows["resources"][0]["dag"] == "ingest.306010.000001"
+    assert "306010/000001" in rows["resources"][1]["error"]
+    registry.write(rows, tmp_path / "lists" / "registry.json")
+    drawn = draw(tmp_path)["files"][INGEST]
+    assert drawn["ingest.306010.000001"]["title"].startswith(LIST.resources[0].name)
+    assert "306010.000001" in drawn["list_health"]["serialized"]
 
 
 def test_cron_spreads_resources_over_the_night_and_follows_the_cadence():
@@ -153,9 +226,95 @@ def test_cron_spreads_resources_over_the_night_and_follows_the_cadence():
             assert (day, month) == ("1", "1")
 
 
-def test_status_lists_are_kept_fresh_by_a_dag_of_their_own(home):
-    drawn = draw(home, file="publish_status.py")
-    dag = drawn["dags"]["dag"]
-    assert list(dag["tasks"]) == ["publish"]
-    assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
-    assert drawn["heavy"] == []
+def test_a_department_is_summed_up_when_its_daily_resources_are_in(drawn):
+    daily = {}
+    for row in compiled()["resources"]:
+        if row["daily"]:
+            daily.setdefault(f"department.{row['department']}", set()).add(row["outlet"])
+    assert {name for name in drawn if name.startswith("department.")} == set(daily)
+    for name, outlets in daily.items():
+        for outlet in outlets:
+            assert outlet in drawn[name]["serialized"]
+        # A partitioned asset never wakes a DAG that is not partitioned, and says nothing of it.
+        assert "PartitionedAssetTimetable" in drawn[name]["serialized"]
+
+
+def test_every_dag_has_a_deadline_and_its_source_by_uri(drawn):
+    rows = {row["dag"]: row for row in compiled()["resources"]}
+    for name, dag in ingesting(drawn).items():
+        assert "hub.overdue.deadline_missed" in dag["serialized"]
+        assert dag["tasks"]["extract"]["inlets"] == [rows[name]["inlet"]]
+
+
+# --- what is tried again ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def decided(tmp_path_factory):
+    return python("decide.py", DAGS, AIRFLOW_HOME=str(tmp_path_factory.mktemp("airflow")))
+
+
+def test_every_error_is_tried_again_or_not_by_its_class(decided):
+    retried = {name.rpartition(".")[2] for name, (action, _) in decided["told"].items() if action == "retry"}
+    assert retried == {
+        "SourceUnavailableError",
+        "SourceIncompleteError",
+        "CommitConflictError",
+        "CommitUnknownError",
+        "StorageFullError",
+        "StorageUnavailableError",
+        "CatalogueUnavailableError",
+        "TryAgainError",
+        "IndexUnavailableError",
+        "EvidenceUnavailableError",
+        "ControlUnavailableError",
+        "StorageFullHubError",
+    }
+    # What nobody foresaw is left to the number of tries.
+    assert decided["told"].pop("builtins.OSError") == ["default", None]
+    assert {action for action, _ in decided["told"].values()} == {"retry", "fail"}
+
+
+def test_whatever_a_connector_calls_worth_retrying_is_retried(decided):
+    for name, (action, _) in decided["told"].items():
+        module, _, kind = name.rpartition(".")
+        if module == "connectors.errors":
+            error = getattr(importlib.import_module(module), kind)
+            assert (action == "retry") == error.retryable, name
+
+
+def test_a_source_that_says_when_is_asked_no_sooner(decided):
+    assert decided["asked_to_wait"] == ["retry", 90.0]
+
+
+def test_every_task_that_reads_a_source_goes_by_the_policy(every_dag):
+    for name, dag in every_dag.items():
+        if name.startswith(("ingest.", "reconcile")):
+            assert {task["policy"] for task in dag["tasks"].values()} == {"Patience"}, name
+            assert all(task["retries"] for task in dag["tasks"].values()), name
+
+
+# --- the hub's own ----------------------------------------------------------------------------------------------------
+
+
+def test_status_lists_are_kept_fresh_by_a_dag_of_their_own(every_dag):
+    assert list(every_dag["publish_status"]["tasks"]) == ["publish"]
+
+
+def test_the_form_orders_what_a_load_can_do(every_dag):
+    dag = every_dag["order_load"]
+    assert dag["tasks"]["judge"]["downstream"] == ["trigger"]
+    for name in ("resource", "full", "since", "until", "replay", "dry_run"):
+        assert f'"{name}"' in dag["serialized"]
+
+
+def test_each_question_is_asked_and_answered_for_itself(every_dag):
+    tasks = every_dag["approve_drift"]["tasks"]
+    assert tasks["one.ask"]["downstream"] == ["one.apply"]
+    assert tasks["waiting"]["downstream"] == ["one.apply", "one.ask"]
+
+
+def test_maintenance_that_failed_fails_its_run_though_the_check_goes_on(every_dag):
+    tasks = every_dag["maintain_warehouse"]["tasks"]
+    assert tasks["maintain"]["downstream"] == ["fsck", "outcome"]
+    assert tasks["fsck"]["downstream"] == ["outcome"]

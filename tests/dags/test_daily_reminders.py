@@ -4,8 +4,8 @@ from tests.dags.test_dag_rules import draw
 
 
 def test_reminders_are_one_call_a_day(tmp_path):
-    drawn = draw(tmp_path, file="daily_reminders.py")
-    dag = drawn["dags"]["dag"]
+    drawn = draw(tmp_path, "daily_reminders.py")
+    dag = drawn["files"]["daily_reminders.py"]["daily_reminders"]
     assert set(dag["tasks"]) == {"remind"}
     assert (dag["max_active_runs"], dag["catchup"]) == (1, False)
     assert dag["tasks"]["remind"]["retries"] == 3

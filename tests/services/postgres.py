@@ -22,10 +22,12 @@ REQUIRED = "ZHENGTONG_REQUIRE_SERVICES"
 ACCOUNT = "postgres"  # the server refuses to be run by root
 USER = "zhengtong"
 START_S = 60
-# Nothing of a test's has to survive a power cut. Every test opens a few pools, hence the connections.
+# Nothing of a test's has to survive a power cut. Every test opens a few pools, hence the connections. The log holds
+# what replication slots need, for those who read changes.
 OPTIONS = (
     "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=300 -c shared_buffers=64MB "
-    "-c listen_addresses='' -c unix_socket_directories={folder} -c autovacuum=off"
+    "-c listen_addresses='' -c unix_socket_directories={folder} -c autovacuum=off "
+    "-c wal_level=logical -c max_replication_slots=20 -c max_wal_senders=20"
 )
 # The keeper ends when its standard input does: at the end of the tests, and when they are killed as well. It has a
 # session of its own, so that Ctrl-C reaches the tests alone, which then close the pipe.

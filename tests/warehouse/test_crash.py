@@ -4,11 +4,14 @@ import multiprocessing
 import os
 import random
 import resource as limits
+import shutil
 import signal
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
+from bench import kills
 from catalog.model import Disposition
 from tests.warehouse.conftest import NOW, Loader, pairs, stamped
 from warehouse import table as tables
@@ -156,14 +159,14 @@ def test_a_commit_that_was_reported_failed_is_unknown_and_a_rerun_finds_out(load
     loader.load(resource, [("a", "1")])
     staged = loader.stage(["code", "value"], [("a", "2"), ("b", "2")])
     checked = loader.check(resource, staged)
-    real = tables.DurableSqlCatalog.commit_table
+    real = tables.DurableSqlCatalog.commit_together
 
-    def failing(self, table, requirements, updates):
+    def failing(self, *args, **kwargs):
         if landed:
-            real(self, table, requirements, updates)
+            real(self, *args, **kwargs)
         raise ConnectionError("the catalogue went away")
 
-    monkeypatch.setattr(tables.DurableSqlCatalog, "commit_table", failing)
+    monkeypatch.setattr(tables.DurableSqlCatalog, "commit_together", failing)
     with pytest.raises(CommitUnknownError, match="delete nothing"):
         loader.house.commit(resource, staged, checked)
     monkeypatch.undo()
@@ -206,7 +209,7 @@ def test_a_disk_that_fills_up_while_committing_leaves_the_table_and_no_files(loa
             raise OSError(28, "No space left on device")
         raise OperationalError("UPDATE", {}, Exception("database or disk is full"))
 
-    seam = "_write_metadata" if place == "metadata" else "commit_table"
+    seam = "_write_metadata" if place == "metadata" else "commit_together"
     monkeypatch.setattr(tables.DurableSqlCatalog, seam, full)
     with pytest.raises(StorageFullError, match="free space"):
         loader.house.commit(resource, staged, checked)
@@ -226,11 +229,33 @@ def test_other_failures_while_preparing_leave_no_files_either(loader, monkeypatc
     def broken(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(merge, "write_quarantine", broken)
+    monkeypatch.setattr(merge.Merge, "write_quarantine", broken)
     with pytest.raises(KeyboardInterrupt):
         loader.house.commit(resource, staged, checked)
     assert not list(loader.house.root.rglob(f"{checked.batch_id[:24]}-*"))
     assert loader.house.current_snapshot(resource.code) is None
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_an_interrupt_while_the_pointer_moves_deletes_nothing(loader, monkeypatch, after):
+    resource = pairs(Disposition.REPLACE)
+    loader.load(resource, [("a", "1")])
+    staged = loader.stage(["code", "value"], [("a", "2"), ("b", "2")])
+    checked = loader.check(resource, staged)
+    real = Session.commit
+
+    def interrupted(session):
+        if after:
+            real(session)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Session, "commit", interrupted)
+    with pytest.raises(CommitUnknownError):
+        loader.house.commit(resource, staged, checked)
+    monkeypatch.undo()
+    assert loader.rows(resource) == ([("a", "2"), ("b", "2")] if after else [("a", "1")])
+    assert loader.house.commit(resource, staged, checked).already is after
+    assert loader.rows(resource) == [("a", "2"), ("b", "2")]
 
 
 def test_the_pointer_moves_only_after_its_files_are_synced(loader, monkeypatch):
@@ -261,3 +286,113 @@ def test_memory_is_bounded_by_spilling(tmp_path):
         assert folder.startswith(str(tmp_path / "spill"))
     assert not any((tmp_path / "spill").iterdir())
     assert loader.load(resource, [(str(i), "x" * 50) for i in range(20_000)]).inserted == 20_000
+
+
+def die_at(number, counting=None):
+    """End this process, as a power cut does, right before its *number*-th write (0: only count them)."""
+    seen = 0
+
+    def watched(real):
+        def call(*args, **kwargs):
+            nonlocal seen
+            seen += 1
+            if counting is not None:
+                counting.value = seen
+            if seen == number:
+                os._exit(9)
+            return real(*args, **kwargs)
+
+        return call
+
+    os.fsync, os.replace, os.link = watched(os.fsync), watched(os.replace), watched(os.link)
+    Session.commit = watched(Session.commit)
+
+
+def commit_and_die(root, batch, number, counting):
+    die_at(number, counting)
+    house = Warehouse(root / "warehouse", threads=1, rows_per_file=100)
+    house.commit(*batch)
+    os._exit(0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["scattered", "adopted"])
+def test_killed_before_each_write_it_is_the_old_table_or_the_new_one(tmp_path, kind):
+    resource = stamped()
+    columns = [f.name for f in resource.fields]
+    first = [(f"{i:04d}", "1", "2024-01-01") for i in range(500)]
+    numbers = range(0, 500, 50) if kind == "scattered" else range(500, 600)
+    second = [(f"{i:04d}", "2", "2024-01-02") for i in numbers]
+    loader = Loader(tmp_path / "here", rows_per_file=100)
+    loader.load(resource, first, "2024-01-01")
+    staged = loader.stage(columns, second, "2024-01-02")
+    checked = loader.check(resource, staged)
+    old = loader.rows(resource), loader.house.changes(resource.code, None, 99)
+    loader.house.close()
+    shutil.copytree(loader.root, tmp_path / "pristine")
+    count = SPAWN.Value("i", 0)
+
+    def attempt(number):
+        shutil.rmtree(loader.root)
+        shutil.copytree(tmp_path / "pristine", loader.root)
+        child = SPAWN.Process(target=commit_and_die, args=(loader.root, (resource, staged, checked), number, count))
+        child.start()
+        child.join()
+        loader.house.close()
+        return child.exitcode
+
+    assert attempt(0) == 0
+    new = loader.rows(resource), loader.house.changes(resource.code, None, 99)
+    writes, landed = count.value, []
+    assert writes > 15
+    for number in range(1, writes + 1):
+        assert attempt(number) == 9
+        now = loader.rows(resource), loader.house.changes(resource.code, None, 99)
+        assert now in (old, new)
+        landed.append(now == new)
+        done = loader.house.commit(resource, staged, checked)
+        assert done.already is (now == new)
+        assert (loader.rows(resource), loader.house.changes(resource.code, None, 99)) == new
+        assert len(loader.house.snapshots(resource.code)) == 2
+    # It lands at one moment and stays.
+    assert landed == sorted(landed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", kills.DRILLS, ids=lambda d: d.name)
+def test_every_kind_of_load_survives_being_killed(tmp_path, kind):
+    tally = kills.run(tmp_path / "drill", kind, 2, random.Random(1))
+    assert tally["killed"] == 2
+    assert tally["DIFFERENT"] == 0
+
+
+def commit_and_tell(root, batch, answers):
+    try:
+        with Warehouse(root / "warehouse", threads=1, rows_per_file=200) as house:
+            house.commit(*batch)
+    except CommitConflictError:
+        answers.put("conflict")
+    except BaseException as error:
+        answers.put(repr(error))
+        raise
+    else:
+        answers.put("done")
+
+
+def test_of_two_processes_with_the_same_batch_it_is_in_once(tmp_path):
+    resource = stamped()
+    loader = Loader(tmp_path)
+    loader.load(resource, [("start", "0", "2024-01-01")], "2024-01-01")
+    staged = loader.stage(["code", "value", "changed"], [(f"{i}", "1", "2024-01-02") for i in range(50)], "2024-01-02")
+    batch = resource, staged, loader.check(resource, staged)
+    answers = SPAWN.Queue()
+    children = [SPAWN.Process(target=commit_and_tell, args=(tmp_path, batch, answers)) for _ in range(3)]
+    for child in children:
+        child.start()
+    told = {answers.get(timeout=120) for _ in children}
+    for child in children:
+        child.join()
+    assert "done" in told <= {"done", "conflict"}
+    assert loader.house.count(resource.code) == 51
+    assert len(loader.house.snapshots(resource.code)) == 2
+    assert [c.seq for c in loader.house.changes(resource.code, None, 99)] == list(range(1, 52))

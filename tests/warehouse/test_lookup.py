@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from dataclasses import replace
 
@@ -13,7 +12,14 @@ from pyiceberg.types import DecimalType
 from catalog.model import Disposition, FieldKind
 from tests.warehouse.conftest import FIELDS, Loader, field, make_resource, pairs
 from warehouse import lookup as lookups
-from warehouse.errors import FieldMissingError, FieldNotIndexedError, IndexMissingError, SnapshotMissingError
+from warehouse import shard as shards
+from warehouse.errors import (
+    FieldMissingError,
+    FieldNotIndexedError,
+    IndexDamagedError,
+    IndexMissingError,
+    SnapshotMissingError,
+)
 from warehouse.lookup import Lookup
 from warehouse.wire import wanted
 
@@ -134,11 +140,14 @@ def test_a_late_build_of_an_older_snapshot_does_not_turn_readers_back(loader):
 
 def test_old_files_go_and_two_stay(loader):
     resource = pairs(Disposition.MERGE)
+    folder = loader.house.root / "index" / "r_test"
+    folder.mkdir(parents=True)
+    (folder / "1-former.sqlite").touch()
     for i in range(4):
         indexed(loader, resource, [("a", str(i))])
         assert loader.house.lookup(resource.code).find("code", "a")[0]["value"] == str(i)
     names = [p.suffix for p in (loader.house.root / "index" / "r_test").iterdir()]
-    assert sorted(names) == ["", ".json", ".sqlite", ".sqlite"]
+    assert sorted(names) == ["", ".json", ".shard", ".shard"]
 
 
 def test_readers_in_threads_see_one_whole_snapshot_or_the_next(loader):
@@ -174,7 +183,7 @@ def test_a_reader_whose_file_is_gone_before_it_opens_it_reads_the_pointer_again(
     resource = pairs(Disposition.REPLACE)
     indexed(loader, resource, [("a", "1")])
     folder = loader.house.root / "index" / "r_test"
-    stale = json.loads((folder / "current.json").read_text()) | {"file": "gone.sqlite"}
+    stale = json.loads((folder / "current.json").read_text()) | {"file": "gone.shard"}
     real, answers = lookups._read_pointer, [stale]
     monkeypatch.setattr(lookups, "_read_pointer", lambda f: answers.pop() if answers else real(f))
     assert Lookup(resource.code, folder).find("code", "a") == [{"code": "a", "value": "1"}]
@@ -185,13 +194,13 @@ def test_a_crash_while_building_leaves_the_pointer_and_the_next_build_mends(load
     resource = pairs(Disposition.REPLACE)
     first = indexed(loader, resource, [("a", "1")])
     second = loader.load(resource, [("a", "2")])
-    fill = lookups._fill
+    write = shards.write
 
-    def crash(con, layout, files, path):
-        fill(con, layout, files, path)
+    def crash(path, head, sources):
+        write(path, head, sources)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(lookups, "_fill", crash)
+    monkeypatch.setattr(shards, "write", crash)
     with pytest.raises(KeyboardInterrupt):
         loader.house.build_index(resource, second.snapshot_id)
     lookup = loader.house.lookup(resource.code)
@@ -206,12 +215,96 @@ def test_a_lookup_file_is_never_written_by_readers(loader):
     resource = pairs(Disposition.REPLACE)
     done = indexed(loader, resource, [("a", "1")])
     path = loader.house.build_index(resource, done.snapshot_id)
-    before = path.read_bytes()
-    con = lookups._connect(path)
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        con.execute("DELETE FROM rows")
-    con.close()
-    assert path.read_bytes() == before
+    before, times = path.read_bytes(), path.stat()
+    path.chmod(0o400)
+    assert Lookup(resource.code, path.parent).find("code", "a")
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == (before, times.st_mtime_ns)
+
+
+def test_a_file_that_is_being_searched_stays_readable_after_it_is_gone(loader):
+    resource = pairs(Disposition.REPLACE)
+    done = indexed(loader, resource, [(f"{i:03d}", "x") for i in range(100)])
+    path = loader.house.build_index(resource, done.snapshot_id)
+    opened = loader.house.lookup(resource.code)._current()
+    path.unlink()
+    assert opened.look("code", "042", 1).rows == [{"code": "042", "value": "x"}]
+
+
+ODD = [
+    "plain", 'quo"te', "back\\slash", "new\nline", "tab\tin", "\x01\x1f", "emoji😀👨‍👩‍👧", "㛃䶮𬱖", "null", "[1]",
+    "'", "é", "\u2028",
+]  # fmt: skip
+
+
+def test_every_text_and_number_comes_back_as_it_was(loader):
+    fields = (field("code", key=True, lookup=True), field("n", FieldKind.INTEGER, lookup=True), field("text"))
+    resource = make_resource(Disposition.REPLACE, fields)
+    numbers = [2**63 - 1, -(2**63), 2**53 + 1, 0, None]
+    rows = [(odd, None if n is None else str(n), odd) for odd, n in zip(ODD, numbers * 3, strict=False)]
+    indexed(loader, resource, rows)
+    lookup = loader.house.lookup(resource.code)
+    scanned = loader.house.scan(resource.code)
+    assert [lookup.find("code", odd) for odd in sorted(ODD)] == [[row] for row in scanned]
+    assert {row["text"] for row in scanned} == set(ODD)
+    for n in numbers[:-1]:
+        assert lookup.find("n", str(n)) == [row for row in scanned if row["n"] == n]
+
+
+@pytest.mark.parametrize("size", [2048, 2049])
+def test_values_that_run_over_several_blocks_are_all_found_in_order(loader, monkeypatch, size):
+    monkeypatch.setattr(shards, "ROWS_PER_BLOCK", size)
+    fields = (field("a", FieldKind.INTEGER, key=True), field("b", key=True), field("v", lookup=True))
+    resource = make_resource(Disposition.REPLACE, fields)
+    rows = [(str(i // 3000), f"{i:05d}", "few" if i in (0, 4095, 4096, 8999) else "many") for i in range(9000)]
+    indexed(loader, resource, rows)
+    lookup = loader.house.lookup(resource.code)
+    assert len(lookup._current()._rows._blocks) > 1
+    assert [r["b"] for r in lookup.find("a", "1", 5000)] == [r[1] for r in rows[3000:6000]]
+    assert [r["b"] for r in lookup.find("v", "few")] == ["00000", "04095", "04096", "08999"]
+    assert [r["b"] for r in lookup.find("v", "many", 9000)] == [r[1] for r in rows if r[2] == "many"]
+    assert lookup.find("v", "aa") == lookup.find("v", "zz") == lookup.find("a", "3") == lookup.find("a", "-1") == []
+
+
+def test_decimals_are_searched_by_number_and_not_as_text(loader):
+    fields = (field("a", FieldKind.DECIMAL, 6, 2, key=True), field("b", FieldKind.DECIMAL, 6, 2, lookup=True))
+    resource = make_resource(Disposition.REPLACE, fields)
+    numbers = ["-10.00", "-9.50", "0.00", "2.00", "10.00", "100.00"]
+    indexed(loader, resource, [(n, m) for n, m in zip(numbers, reversed(numbers), strict=True)])
+    lookup = loader.house.lookup(resource.code)
+    for n, m in zip(numbers, reversed(numbers), strict=True):
+        assert lookup.find("a", n) == lookup.find("b", m.removesuffix("0")) == [{"a": n, "b": m}]
+
+
+@pytest.mark.parametrize("damage", ["cut", "head", "empty", "record", "swapped"])
+def test_a_damaged_file_answers_nothing_and_never_with_the_record_of_another(loader, damage):
+    resource = pairs(Disposition.REPLACE)
+    done = indexed(loader, resource, [("aaaaaaaaaaaaaaaa", "1"), ("bbbbbbbbbbbbbbbb", "2")])
+    path = loader.house.build_index(resource, done.snapshot_id)
+    whole = path.read_bytes()
+    damaged = {
+        "cut": whole[:-100],
+        "head": b"?" + whole[1:],
+        "empty": b"",
+        "record": whole.replace(b'["aaaa', b"[{aaaa"),
+        "swapped": whole.replace(b'["aaaa', b'["axxx'),
+    }[damage]
+    assert damaged != whole
+    path.unlink()
+    path.write_bytes(damaged)
+    with pytest.raises(IndexDamagedError, match="damaged") as caught:
+        Lookup(resource.code, path.parent).find("code", "aaaaaaaaaaaaaaaa")
+    assert "aaaa" not in str(caught.value)
+
+
+def test_only_rows_in_force_are_indexed(loader):
+    fields = (field("code", key=True, lookup=True), field("value", lookup=True))
+    resource = make_resource(Disposition.SCD2, fields)
+    loader.load(resource, [("a", "1"), ("b", "1")])
+    indexed(loader, resource, [("a", "2"), ("b", "1")])
+    lookup = loader.house.lookup(resource.code)
+    assert [row["value"] for row in lookup.find("code", "a")] == ["2"]
+    assert [row["code"] for row in lookup.find("value", "1")] == ["b"]
+    assert lookup.find("code", "a") == loader.house.scan(resource.code, None, {"code": "a"})
 
 
 def test_closing_gives_up_files_and_the_next_question_opens_them(tmp_path):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import sqlite3
+import struct
 import zipfile
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -18,14 +20,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Rows = tuple[list[str], list[list[str | None]]]
+DATABASES = {
+    "ga-population": "population.sqlite",
+    "mz-affairs": "affairs.sqlite",
+    "zj-housing": "housing.sqlite",
+    "zj-exchange": "front-end.sqlite",
+}
 
 
 def read(folder: Path, system: str, object_: str, options: dict[str, str]) -> Rows:
     """Headings and rows of the object, over all files it names."""
     room = folder / system[:2]
-    if system in ("ga-population", "mz-affairs"):
-        (database,) = room.glob("*.sqlite")
-        return _sqlite(database, object_)
+    if system in DATABASES:
+        return _sqlite(room / DATABASES[system], object_)
     if system == "sj-market":
         return _records(json.loads((room / f"{object_}.json").read_text(encoding="utf-8")))
     pattern, _, inside = object_.partition("#")
@@ -40,16 +47,23 @@ def read(folder: Path, system: str, object_: str, options: dict[str, str]) -> Ro
 def _file(path: Path, system: str, inside: str, options: dict[str, str]) -> Rows:
     if path.suffix == ".csv":
         return _csv(path.read_bytes().decode("gb18030"), ",")
+    if path.suffix == ".zip" and inside == "*.xml":
+        with zipfile.ZipFile(path) as archive:
+            return _records([r for name in archive.namelist() for r in _elements(archive.read(name))])
     if path.suffix == ".zip":
         with zipfile.ZipFile(path) as archive:
             return _csv(archive.read(inside).decode("utf-8-sig"), ",")
     if path.suffix == ".xlsx":
         return _excel(path, inside, int(options.get("header_rows", "1")))
     if path.suffix == ".xml":
-        records = [
-            {child.tag: child.text or "" for child in node} for node in defusedxml.ElementTree.parse(path).getroot()
-        ]
-        return _records(records)
+        return _records(_elements(path.read_bytes()))
+    if path.suffix == ".gz":
+        document = json.loads(gzip.decompress(path.read_bytes()))
+        for name in options["rows"].split("."):
+            document = document[name]
+        return _records(document)
+    if path.suffix == ".dbf":
+        return _dbf(path.read_bytes())
     if path.suffix == ".ndjson":
         return _records([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()])
     if path.suffix == ".parquet":
@@ -58,6 +72,22 @@ def _file(path: Path, system: str, inside: str, options: dict[str, str]) -> Rows
     if "layout" in options:
         return _fixed(path, options["layout"])
     return _csv(path.read_text(encoding="utf-8"), "|")
+
+
+def _elements(xml: bytes) -> list[dict[str, object]]:
+    return [{child.tag: child.text or "" for child in node} for node in defusedxml.ElementTree.fromstring(xml)]
+
+
+def _dbf(data: bytes) -> Rows:
+    count, head, width = struct.unpack_from("<IHH", data, 4)
+    fields = [(data[at : at + 11].rstrip(b"\0").decode("gb18030"), data[at + 16]) for at in range(32, head - 1, 32)]
+    rows: list[list[str | None]] = []
+    for number in range(count):
+        record = data[head + number * width : head + (number + 1) * width]
+        if record[:1] == b" ":
+            rest = io.BytesIO(record[1:])
+            rows.append([rest.read(size).decode("gb18030").strip() for _, size in fields])
+    return [name for name, _ in fields], rows
 
 
 def _csv(text: str, delimiter: str) -> Rows:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import sqlite3
 from contextlib import closing
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from hub.demo import manifest
 from hub.demo.city import advance
 from hub.demo.errors import CityMissingError, DayOrderError
+from tests.hub.demo import plain
 from tests.hub.demo.test_city import digests
 
 
@@ -49,6 +53,46 @@ def test_the_day_changes_what_it_says(own_city):
     assert clinics.count(b"\n") - left.count(b"\n") == changes["3090010001"].deleted == 1
 
 
+def test_the_housing_bureau_mends_and_hands_over_its_next_batch(own_city):
+    made = manifest.read(own_city).resources
+    changes = advance(own_city, day=2).resources
+    assert changes["3140010001"].inserted == dict(made["3140010001"].rejects)["impossible_date"] >= 1
+    assert changes["3140010002"].replayed == dict(made["3140010002"].rejects)["no_reference"] >= 1
+    with closing(sqlite3.connect(own_city / "zj/front-end.sqlite")) as db:
+        batches = dict(db.execute("SELECT batch_no, row_count FROM tenancy_batch"))
+        counted = {batch: str(rows) for batch, rows in db.execute("SELECT batch_no, count(*) FROM tenancy GROUP BY 1")}
+    assert batches == counted
+    assert len(batches) == 3
+    assert int(batches["20260303"]) == changes["3140010002"].inserted + changes["3140010002"].updated >= 4
+
+
+def test_sources_change_their_columns(own_city):
+    with gzip.open(own_city / "jt/xianlu.json.gz") as file:
+        before = json.load(file)["data"]["lines"]
+    assert pq.read_schema(own_city / "ny/machines.parquet").field("registered_on").type == pa.string()
+    changes = advance(own_city, day=2).resources
+    with gzip.open(own_city / "jt/xianlu.json.gz") as file:
+        after = json.load(file)["data"]["lines"]
+    assert set(after[0]) - set(before[0]) == {"air_conditioned"}
+    assert sum(a["fare"] != b["fare"] for a, b in zip(after, before, strict=True)) == changes["3130020001"].updated
+    assert pq.read_schema(own_city / "ny/machines.parquet").field("registered_on").type == pa.date32()
+    assert changes["3070010002"].inserted >= 1
+
+
+def test_a_tree_falls_and_organisations_change(own_city):
+    def organisations():
+        (path,) = (own_city / "mz").glob("*.zip")
+        _, rows = plain.read(own_city, "mz-organisations", f"{path.name}#*.xml", {})
+        return {row[0]: row for row in rows}
+
+    trees, before = plain.read(own_city, "ly-trees", "gushu.dbf", {})[1], organisations()
+    changes = advance(own_city, day=2).resources
+    left, after = plain.read(own_city, "ly-trees", "gushu.dbf", {})[1], organisations()
+    assert len(trees) - len(left) == changes["3100020001"].deleted == 1
+    assert len(before) - len(after) == changes["3120030001"].deleted >= 1
+    assert sum(after[code] != before[code] for code in after) == changes["3120030001"].updated >= 3
+
+
 def test_a_day_happens_once(own_city):
     first = advance(own_city, day=2)
     before = digests(own_city)
@@ -72,7 +116,7 @@ def test_days_follow_one_another(own_city, tmp_path):
         advance(tmp_path / "nowhere", day=2)
 
 
-@pytest.mark.parametrize("moves", range(6))
+@pytest.mark.parametrize("moves", [0, 1, 5, 10, 11])
 def test_a_day_that_was_interrupted_is_completed(own_city, tmp_path, monkeypatch, moves):
     undisturbed = tmp_path / "undisturbed"
     shutil.copytree(own_city, undisturbed)
@@ -89,7 +133,7 @@ def test_a_day_that_was_interrupted_is_completed(own_city, tmp_path, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr(type(own_city), "replace", crash)
-        if moves < 5:
+        if moves < 11:
             with pytest.raises(KeyboardInterrupt):
                 advance(own_city, day=2)
             assert manifest.read(own_city).day == 1

@@ -247,7 +247,7 @@ def test_a_full_disk_while_committing_leaves_all_as_it_was(settings, monkeypatch
         def full(*_arguments, **_named):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        patch.setattr(warehouse.table, "parquet_file_to_data_file", full)
+        patch.setattr(warehouse.table, "data_file_of", full)
         with pytest.raises(StorageFullError):
             ingestion.commit(checked)
     assert table(settings, DROP) == before
@@ -262,15 +262,15 @@ def test_a_commit_that_landed_but_was_reported_failed_is_recognised_and_logged_o
     ingestion = Ingestion.open(DROP, "one", settings)
     checked = ingestion.check(ingestion.extract())
     with monkeypatch.context() as patch:
-        from pyiceberg.catalog.sql import SqlCatalog
+        from warehouse.table import DurableSqlCatalog
 
-        landed = SqlCatalog.commit_table
+        landed = DurableSqlCatalog.commit_together
 
         def lost(self, *arguments, **named):
             landed(self, *arguments, **named)
             raise ConnectionError("the answer was lost")
 
-        patch.setattr(SqlCatalog, "commit_table", lost)
+        patch.setattr(DurableSqlCatalog, "commit_together", lost)
         with pytest.raises(CommitUnknownError):
             ingestion.commit(checked)
     assert committed(settings) == []

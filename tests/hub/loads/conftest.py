@@ -1,0 +1,3 @@
+from tests.hub.databases import database
+
+__all__ = ["database"]
