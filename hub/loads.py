@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from hub.control import Load, row_dict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from hub.control import Control
@@ -87,12 +87,22 @@ def latest(control: Control, *, well: bool = False) -> list[LoadReport]:
 
 
 def since(
-    control: Control, *, after: int = 0, resource: str = "", outcome: str = "", limit: int = 1000
+    control: Control,
+    *,
+    after: int = 0,
+    resource: str = "",
+    outcome: str = "",
+    among: Collection[str] | None = None,
+    limit: int = 1000,
 ) -> list[LoadReport]:
-    """At most *limit* loads with an id above *after*, oldest first; of one *resource*, of one *outcome*."""
+    """At most *limit* loads with an id above *after*, oldest first; of one *resource*, of one *outcome*.
+
+    *among*: of these resources only (None: of all).
+    """
     query = select(Load.__table__).where(Load.id > after).order_by(Load.id).limit(limit)
     query = query.where(Load.resource == resource) if resource else query
     query = query.where(Load.outcome == outcome) if outcome else query
+    query = query if among is None else query.where(Load.resource.in_(among))
     return _reports(control, query)
 
 

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -34,6 +35,9 @@ LOOPBACK = "127.0.0.1"
 TASKS_PER_CORE = 4
 POLL_S = 0.5
 WATCH_S = 1.0
+ALL_ANEW = timedelta(minutes=2)
+# A change is stamped by whoever makes it, some time before others see it.
+OVERLAP = timedelta(seconds=10)
 RETRY_DELAY_S = 20
 STOP_GRACE_S = 3
 REQUEST_TIMEOUT_S = 30
@@ -274,38 +278,57 @@ class EmbeddedAirflow:
     def states(self, dag_ids: Sequence[str], run_id: str) -> list[RunState]:
         """The state of run *run_id* of each DAG, with its tasks, in the order of *dag_ids*."""
         runs: dict[str, str] = {}
-        tasks: dict[str, dict[str, str | None]] = {dag_id: {} for dag_id in dag_ids}
+        tasks: dict[str, dict[str, str | None]] = {}
+        self._learn(run_id, runs, tasks)
+        return [RunState(d, run_id, runs.get(d, "queued"), dict(tasks.get(d, {}))) for d in dag_ids]
+
+    def _learn(
+        self, run_id: str, runs: dict[str, str], tasks: dict[str, dict[str, str | None]], **changed: str
+    ) -> None:
+        """Bring *runs* and *tasks*, both by DAG, up to date; *changed* asks for a part of them."""
         # GET, not POST …/list: the latter is audited, see `start_runs`.
-        for run in self._pages("/dags/~/dagRuns", "dag_runs", run_id_pattern=run_id):
+        for run in self._pages("/dags/~/dagRuns", "dag_runs", run_id_pattern=run_id, **changed):
             if run["dag_run_id"] == run_id:
                 runs[run["dag_id"]] = run["state"]
-        for one in self.task_instances(run_id):
-            if one["dag_id"] in tasks:
-                tasks[one["dag_id"]][one["task_id"]] = one["state"]
-        return [RunState(d, run_id, runs.get(d, "queued"), tasks[d]) for d in dag_ids]
+        for one in self.task_instances(run_id, **changed):
+            tasks.setdefault(one["dag_id"], {})[one["task_id"]] = one["state"]
 
-    def task_instances(self, run_id: str) -> Iterator[dict[str, Any]]:
+    def task_instances(self, run_id: str, **narrowed: str) -> Iterator[dict[str, Any]]:
         """Every task of run *run_id* as Airflow's API describes it: ``dag_id``, ``task_id``, ``state``, its moments."""
-        for one in self._pages("/dags/~/dagRuns/~/taskInstances", "task_instances", run_id_pattern=run_id):
+        path = "/dags/~/dagRuns/~/taskInstances"
+        for one in self._pages(path, "task_instances", run_id_pattern=run_id, **narrowed):
             if one["dag_run_id"] == run_id:
                 yield one
 
     def watch(self, dag_ids: Sequence[str], run_id: str, *, timeout_s: float) -> Iterator[list[RunState]]:
         """Yield the states until every run has ended.
 
+        What changed is asked for often, all seldom: a city's five thousand tasks take Airflow many seconds to tell,
+        which are then missing to those who run.
+
         Raises:
             SchedulerFailedError: a process of Airflow ended, or *timeout_s* passed.
         """
         deadline = time.monotonic() + timeout_s
+        runs: dict[str, str] = {}
+        tasks: dict[str, dict[str, str | None]] = {}
+        all_asked = asked = datetime.min.replace(tzinfo=UTC)
         while True:
-            states = self.states(dag_ids, run_id)
+            begun, now = time.monotonic(), datetime.now(UTC)
+            if now - all_asked > ALL_ANEW:
+                all_asked = now
+                self._learn(run_id, runs, tasks)
+            else:
+                self._learn(run_id, runs, tasks, updated_at_gte=(asked - OVERLAP).isoformat())
+            asked = now
+            states = [RunState(d, run_id, runs.get(d, "queued"), dict(tasks.get(d, {}))) for d in dag_ids]
             yield states
             if all(state.state in FINISHED for state in states):
                 return
             self._check_alive()
             if time.monotonic() > deadline:
                 raise SchedulerFailedError(component="scheduler", log=str(self.settings.airflow / "logs"))
-            time.sleep(WATCH_S)
+            time.sleep(max(WATCH_S, time.monotonic() - begun))
 
     def _pages(self, path: str, name: str, **parameters: str | list[str]) -> Iterator[dict[str, Any]]:
         offset = 0

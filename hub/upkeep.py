@@ -27,7 +27,7 @@ from warehouse.errors import TableMissingError
 from warehouse.maintain import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from warehouse.fsck import Finding
@@ -214,10 +214,13 @@ def reconcile(
     return {"resource": code, **counts, "seconds": row["seconds"], "report": row["report"]}
 
 
-def reconciliations(office: Office, *, resource: str = "", limit: int = 100) -> list[dict[str, Any]]:
-    """The newest comparisons, newest first."""
+def reconciliations(
+    office: Office, *, resource: str = "", among: Collection[str] | None = None, limit: int = 100
+) -> list[dict[str, Any]]:
+    """The newest comparisons, newest first; *among*: of these resources only (None: of all)."""
     query = sa.select(ReconciliationRow.__table__).order_by(ReconciliationRow.id.desc()).limit(limit)
     query = query.where(ReconciliationRow.resource == resource) if resource else query
+    query = query if among is None else query.where(ReconciliationRow.resource.in_(among))
     with office.control.reading() as connection:
         return [row_dict(row) for row in connection.execute(query)]
 

@@ -413,7 +413,7 @@ def _kept(batch: _Batch, source: str, columns: str, *, without: str = "") -> str
 
 
 def _judge_repeats(batch: _Batch) -> None:
-    """Fill ``outcome(_row, code)`` for rows that share a key with another good row and are not the one taken.
+    """Fill ``outcome(_row, _code)`` for rows that share a key with another good row and are not the one taken.
 
     Among the newest rows of a key (all rows, where there is no cursor): identical ones are repeats of the first;
     different ones contradict each other, and none is taken, for there is no telling which is right. Then fill
@@ -438,15 +438,15 @@ def _judge_repeats(batch: _Batch) -> None:
                     min(_row) FILTER (newest) OVER (PARTITION BY {keys}) AS first_row
                 FROM aged)
             SELECT _row, CASE WHEN NOT newest THEN 'superseded' WHEN variants > 1 THEN 'conflicting_key'
-                WHEN _row <> first_row THEN 'duplicate_key' END AS code
-            FROM counted WHERE code IS NOT NULL"""
+                WHEN _row <> first_row THEN 'duplicate_key' END AS _code
+            FROM counted WHERE _code IS NOT NULL"""
         )
     else:
-        con.execute("CREATE OR REPLACE TEMP TABLE outcome (_row BIGINT, code VARCHAR)")
+        con.execute("CREATE OR REPLACE TEMP TABLE outcome (_row BIGINT, _code VARCHAR)")
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE rejection AS
-        SELECT _row, [code || ':' || {sql.text(",".join(contract.keys))}] AS _reasons
-        FROM outcome WHERE code <> 'superseded'
+        SELECT _row, [_code || ':' || {sql.text(",".join(contract.keys))}] AS _reasons
+        FROM outcome WHERE _code <> 'superseded'
         UNION ALL SELECT _row, _reasons FROM verdict WHERE NOT _ok"""
     )
 
@@ -588,7 +588,7 @@ def _summary(
 ) -> Checked:
     con = batch.con
     rejected = sql.scalar(con, "SELECT count(*) FROM rejection")
-    superseded = sql.scalar(con, "SELECT count(*) FROM outcome WHERE code = 'superseded'")
+    superseded = sql.scalar(con, "SELECT count(*) FROM outcome WHERE _code = 'superseded'")
     found = Counter[str](
         dict(
             con.execute(

@@ -9,6 +9,7 @@ import errno
 import hashlib
 import os
 import re
+import secrets
 import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -67,6 +68,8 @@ def session(scratch: Path, *, memory_mb: int, threads: int) -> Iterator[duckdb.D
             "autoinstall_known_extensions": False,
         }
         con = duckdb.connect(config=config)
+        # It would draw into whatever a command prints; an option of the session, not of the database.
+        con.execute("SET enable_progress_bar = false")
         try:
             yield con
         finally:
@@ -119,7 +122,8 @@ def write_parquet(
     A crash leaves the old file or the new one, never half of one. The same query over the same rows
     in the same order gives the same bytes.
     """
-    part = path.with_name(path.name + ".tmp")
+    # Two processes may be at the same batch: each has a name of its own until the rename.
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
     extra = f", {options}" if options else ""
     try:
         con.execute(f"COPY ({query}) TO {text(str(part))} ({ZSTD}{extra})", list(parameters))

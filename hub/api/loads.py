@@ -75,8 +75,8 @@ def add_to(app: FastAPI) -> None:
         """Run records with an id above *after*, oldest first; go on with the last id."""
         office = doors.office(request)
         _, codes = _seen_by(request, office)
-        found = loads.since(office.control, after=after, resource=resource, outcome=outcome, limit=limit)
-        rows = [load_plain(report) for report in found if codes is None or report.resource in codes]
+        found = loads.since(office.control, after=after, resource=resource, outcome=outcome, among=codes, limit=limit)
+        rows = [load_plain(report) for report in found]
         return doors.answer(request, {"loads": rows, "last": found[-1].id if found else after})
 
     @app.get("/v1/freshness", response_model=FreshnessesShape, responses=_PROBLEMS, openapi_extra=doors.KEYED)
@@ -120,13 +120,12 @@ def add_to(app: FastAPI) -> None:
         rows = [
             {name: value for name, value in row.items() if name != "report"}
             | {"at": row["at"].isoformat(), "snapshot": None if row["snapshot"] is None else str(row["snapshot"])}
-            for row in upkeep.reconciliations(office, resource=resource, limit=limit)
-            if codes is None or row["resource"] in codes
+            for row in upkeep.reconciliations(office, resource=resource, among=codes, limit=limit)
         ]
         return doors.answer(request, {"reconciliations": rows})
 
     @app.post(
-        "/v1/resources/{code}/drift:{decision}",
+        "/v1/resources/{code:path}/drift:{decision}",
         response_model=DriftShape,
         responses=documented(401, 403, 404, 422, 503),
         openapi_extra=doors.KEYED,

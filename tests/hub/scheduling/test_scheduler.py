@@ -1,11 +1,17 @@
 """What the scheduler draws from, and the embedded Airflow when it does not come up."""
 
 import json
+import os
 import stat
+import subprocess
+import sys
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from croniter import croniter
 
 from catalog.load import load
 from hub import registry, scheduler
@@ -44,6 +50,106 @@ def test_a_system_gets_as_many_slots_as_it_allows_connections():
     pools = registry.compile_list(LIST, outlet_root="file:///w", connections={"ga-population": 5})["pools"]
     assert pools["source.ga-population"] == 5
     assert pools["source.tj-divisions"] == 1
+
+
+def test_a_task_finds_its_row_without_reading_the_others(tmp_path):
+    path = tmp_path / "registry.json"
+    compiled = registry.compile_list(LIST, outlet_root="file:///w", connections={})
+    registry.write(compiled, path)
+    rows = compiled["resources"]
+    assert registry.rows_of(path, None) == registry.rows_of(path, "list_health") == rows
+    assert registry.rows_of(path, rows[3]["dag"]) == [rows[3]]
+    department = rows[3]["rollup"]
+    assert registry.rows_of(path, department) == [row for row in rows if row["rollup"] == department]
+    assert registry.rows_of(path, "ingest.none") == []
+    assert registry.rows_of(tmp_path / "absent.json", rows[3]["dag"]) == []
+    header, *lines = path.read_text(encoding="utf-8").split("\n")
+    path.write_text("\n".join([header, *("{" if rows[3]["dag"] not in line else line for line in lines)]), "utf-8")
+    assert registry.rows_of(path, rows[3]["dag"]) == [rows[3]]
+
+
+def test_a_title_that_breaks_lines_elsewhere_keeps_its_row(tmp_path):
+    broken = replace(LIST.resources[0], name="甲\u2028乙\x85丙")
+    compiled = registry.compile_list(replace(LIST, resources=(broken,)), outlet_root="file:///w", connections={})
+    registry.write(compiled, tmp_path / "registry.json")
+    (row,) = registry.rows_of(tmp_path / "registry.json", compiled["resources"][0]["dag"])
+    assert row["title"] == "甲\u2028乙\x85丙"
+
+
+@pytest.mark.parametrize(
+    ("cadence", "partition", "period"),
+    [
+        ("1", "2026-01-05T03", ("2026-01-05 03:00:00", "2026-01-05T03:59:59.999999")),
+        ("2", "2026-01-05", ("2026-01-05", "2026-01-05")),
+        ("3", "2026-01-05", ("2026-01-05", "2026-01-11")),
+        ("4", "2028-02-01", ("2028-02-01", "2028-02-29")),
+        ("4", "2026-12-01", ("2026-12-01", "2026-12-31")),
+        ("5", "2026-10-01", ("2026-10-01", "2026-12-31")),
+        ("6", "2026-01-01", ("2026-01-01", "2026-12-31")),
+    ],
+)
+def test_a_partition_stands_for_the_period_until_the_next(cadence, partition, period):
+    assert registry.period_of(cadence, partition) == period
+    assert datetime.strptime(partition, registry.key_format_of(cadence)).replace(tzinfo=UTC)
+
+
+def test_partitions_leave_no_gap():
+    for cadence in "23456":
+        resource = replace(LIST.resources[0], cadence=cadence)
+        ticks = croniter(registry.cron_of(resource), datetime(2025, 12, 31, 23, tzinfo=UTC))
+        days = [f"{ticks.get_next(datetime):%Y-%m-%d}" for _ in range(30)]
+        for day, following in pairwise(days):
+            _, last = registry.period_of(cadence, day)
+            assert date.fromisoformat(last) + timedelta(days=1) == date.fromisoformat(following)
+
+
+def test_what_the_scheduler_imports_before_it_forks_starts_no_engine(tmp_path):
+    # A thread that DuckDB has started does not live in the tasks.
+    (tmp_path / "settings.py").write_text(scheduler.LOCAL_SETTINGS, encoding="utf-8")
+    code = "import runpy, sys; runpy.run_path(sys.argv[2]); print('duckdb' in sys.modules, 'hub.drifts' in sys.modules)"
+    command = [sys.executable, "-W", "ignore", "-c", code, "scheduler", str(tmp_path / "settings.py")]
+    env = {**os.environ, "AIRFLOW_HOME": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
+    assert done.stdout.splitlines()[-1] == "False True"
+
+
+def test_watching_asks_for_what_changed(settings, monkeypatch):
+    airflow = EmbeddedAirflow(settings, REPOSITORY / "dags")
+    told = iter(
+        [
+            ([("a", "running"), ("b", "queued")], [("a", "extract", "running")]),
+            ([("a", "success")], [("a", "extract", "success"), ("a", "check", "success")]),
+            ([("b", "failed")], [("b", "extract", "failed")]),
+        ]
+    )
+    asked, now = [], []
+
+    def pages(path, _name, **narrowed):
+        if path.endswith("/dagRuns"):
+            asked.append("updated_at_gte" in narrowed)
+            now[:] = next(told)
+            return [{"dag_run_id": "r", "dag_id": dag, "state": state} for dag, state in now[0]]
+        return [{"dag_run_id": "r", "dag_id": d, "task_id": t, "state": state} for d, t, state in now[1]]
+
+    monkeypatch.setattr(airflow, "_pages", pages)
+    monkeypatch.setattr(scheduler, "WATCH_S", 0)
+    *_, last = airflow.watch(["a", "b"], "r", timeout_s=60)
+    assert asked == [False, True, True]
+    assert [(state.state, state.tasks) for state in last] == [
+        ("success", {"extract": "success", "check": "success"}),
+        ("failed", {"extract": "failed"}),
+    ]
+
+
+def test_a_backfill_ends_with_its_last_day(settings, monkeypatch):
+    airflow = EmbeddedAirflow(settings, REPOSITORY / "dags")
+    sent = []
+    monkeypatch.setattr(airflow, "_api", lambda *call, **more: sent.append((call, more)))
+    airflow.backfill("ingest.a", "2026-01-02", "2026-01-03")
+    ((call, more),) = sent
+    assert call == ("POST", "/backfills")
+    assert (more["json"]["from_date"], more["json"]["to_date"]) == ("2026-01-02T00:00:00Z", "2026-01-03T23:59:59Z")
+    assert more["json"]["max_active_runs"] == 1
 
 
 def test_everything_listens_on_loopback_and_secrets_are_for_the_owner(settings, monkeypatch):
