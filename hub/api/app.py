@@ -276,7 +276,7 @@ def _complete_openapi(app: FastAPI) -> None:
             plain = shape.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
             known.update(plain.pop("$defs", {}))
             known[shape.__name__] = plain
-        for feature in (applications, grants, corrections, demands):
+        for feature in (applications, grants, corrections, demands, loads):
             describe(document, feature.BODIES, feature.BODY_STEPS)
         return document
 

@@ -59,6 +59,7 @@ MEMBERS: Final[Mapping[str, Schema]] = {
     "actions": {"type": "array", "items": {"type": "string", "enum": list(ACTIONS)}},
     "answer": _TEXT,
     "department": {**_TEXT, "description": "a department's code"},
+    "digest": {**_TEXT, "description": "the digest under which the shape was seen"},
     "document": {**_TEXT, "description": "the number of the government's decision; tier 3 alone"},
     "done": {**_TEXT, "description": "what was done about it"},
     "entry": {"type": "integer", "description": "the receipt's log entry"},

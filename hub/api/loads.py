@@ -12,10 +12,13 @@ from fastapi import Query, Request, Response
 from hub import alerts, drifts, loads, upkeep, watching
 from hub.actors import Role
 from hub.api import doors, problems
+from hub.api.bodies import texts
+from hub.api.bodyshapes import BodyShape
 from hub.api.replies import bearer
 from hub.api.shapes import (
     AlertsShape,
     DriftShape,
+    DriftsShape,
     FreshnessesShape,
     LoadsShape,
     ReconciliationsShape,
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
 READERS = (Role.APPLY, Role.REVIEW, Role.OFFICE, Role.AUDIT)
 ALL_SEEING = frozenset({Role.OFFICE, Role.AUDIT})
+DECISIONS = ("approve", "refuse")
 MOST_ROWS = 1_000
 Limit = Annotated[int, Query(ge=1, le=MOST_ROWS)]
 _PROBLEMS = documented(401, 403, 422, 503)
@@ -124,22 +128,45 @@ def add_to(app: FastAPI) -> None:
         ]
         return doors.answer(request, {"reconciliations": rows})
 
+    @app.get("/v1/drifts", response_model=DriftsShape, responses=_PROBLEMS, openapi_extra=doors.KEYED)
+    def drifted(request: Request) -> Response:
+        """The changed shapes of sources that wait for a decision, newest first."""
+        office = doors.office(request)
+        _, codes = _seen_by(request, office)
+        lang = problems.language(request.headers.get("accept-language"))
+        found = drifts.waiting(office.control)
+        rows = [
+            {
+                "resource": one.resource,
+                "digest": one.digest,
+                "first_seen": one.first_seen.isoformat(),
+                "changes": list(one.report[lang]),
+            }
+            for one in found
+            if codes is None or one.resource in codes
+        ]
+        return doors.answer(request, {"drifts": rows})
+
     @app.post(
-        "/v1/resources/{code:path}/drift:{decision}",
+        "/v1/resources/{code:path}/drift:{step}",
         response_model=DriftShape,
-        responses=documented(401, 403, 404, 422, 503),
+        responses=documented(400, 401, 403, 404, 413, 415, 422, 503),
         openapi_extra=doors.KEYED,
     )
-    def decided(request: Request, code: str, decision: str) -> Response:
-        """Decide on the changed shape that waits (``approve``, ``refuse``), as the list's office."""
-        actor = doors.actor(request, Role.OFFICE)
-        office = doors.office(request)
-        one = drifts.decide(office, code, actor, approve=_approves(decision))
-        plain = {"resource": one.resource, "digest": one.digest, "status": one.status, "log_index": one.log_index}
-        return doors.answer(request, plain)
+    async def decided(request: Request, code: str, step: str) -> Response:
+        """Decide on the changed shape that waits, by the `digest` under which it was seen, as the list's office."""
+        return await doors.run(_decide, request, code, step, await doors.read_object(request))
 
 
-def _approves(decision: str) -> bool:
-    if decision not in {"approve", "refuse"}:
+def _decide(request: Request, code: str, step: str, members: dict[str, Any]) -> Response:
+    if step not in DECISIONS:
         raise NotFoundError
-    return decision == "approve"
+    actor = doors.actor(request, Role.OFFICE)
+    body = texts(members, ("digest",))
+    one = drifts.decide(doors.office(request), code, actor, approve=step == "approve", digest=body["digest"])
+    plain = {"resource": one.resource, "digest": one.digest, "status": one.status, "log_index": one.log_index}
+    return doors.answer(request, plain)
+
+
+BODIES: dict[str, BodyShape] = {}
+BODY_STEPS = {"/v1/resources/{code}/drift:{step}": {step: BodyShape(("digest",)) for step in DECISIONS}}

@@ -147,6 +147,21 @@ class DriftShape(BaseModel):
     log_index: int
 
 
+class WaitingDriftShape(BaseModel):
+    """A changed shape of a source that waits for a decision; *changes* in words, one for each column."""
+
+    resource: str
+    digest: str
+    first_seen: str
+    changes: list[str]
+
+
+class DriftsShape(BaseModel):
+    """The changed shapes that wait."""
+
+    drifts: list[WaitingDriftShape]
+
+
 class NoticeShape(BaseModel):
     """Something the department was told."""
 

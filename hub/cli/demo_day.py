@@ -63,7 +63,7 @@ def attend(story: Story, touched: Collection[str], ingest: Ingest) -> bool:
         damage = office.damage()
         alerts = office.sweep()
     _say_compared(story, compared)
-    kinds = "，".join(f"{_kind(kind)} {count:,}" for kind, count in changes.items())
+    kinds = say("，", ", ").join(f"{_kind(kind)} {count:,}" for kind, count in changes.items())
     note(say(f"  {_name(story, HISTORY)}的变更流：{kinds}", f"  Change feed of {_name(story, HISTORY)}: {kinds}"))
     note(
         say(

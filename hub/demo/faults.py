@@ -186,7 +186,7 @@ def sow(table: Table, seed: int, spared: frozenset[int] = frozenset()) -> Sown:
     clean = len(table.rows)
     count = max(1, round(clean * RATE))
     most = int(clean * MOST_REJECTS)
-    spoilt = _newest(table) | spared
+    spoilt = _newest(table) | _struck(table) | spared
     rejected: set[int] = set()
     rejects: Counter[str] = Counter()
     noted: Counter[str] = Counter()
@@ -216,6 +216,14 @@ def _newest(table: Table) -> set[int]:
     newest = max(row[column] or "" for row in table.rows)
     rows = {at for at, row in enumerate(table.rows) if row[column] == newest}
     return rows if len(rows) < len(table.rows) else set()
+
+
+def _struck(table: Table) -> set[int]:
+    """The rows marked deleted: of such a record nothing but its key is looked at."""
+    if "deleted" not in table.columns:
+        return set()
+    column = table.index("deleted")
+    return {at for at, row in enumerate(table.rows) if row[column] == "1"}
 
 
 def _draw(rng: Random, table: Table, field: str, clean: int, spoilt: set[int]) -> int:

@@ -81,7 +81,11 @@ def test_the_demonstration_runs_to_its_end_and_resumes(tmp_path):
     assert told(days[TENANCIES][2]) == (changes.resources[TENANCIES].replayed, 0, 0)
     assert (days[TENANCIES][2].mode, days[CHANGED_UNSEEN][1].mode) == ("replay", "full")
     assert told(days[CHANGED_UNSEEN][1]) == (0, 1, 0)
-    assert json.loads(run(home, "ingest", "drift", MACHINES, "--json").stdout)[0]["status"] == "approved"
+    shapes = json.loads(run(home, "ingest", "drift", MACHINES, "--json").stdout)
+    assert [(one["status"], one["decided_by"]) for one in shapes] == [
+        ("accepted", None),
+        ("approved", "SZJ:hub-office"),
+    ]
     found = json.loads(run(home, "ingest", "drift", LINES, "--json").stdout)[0]["report"]["state"]["new"]
     assert found == ["air_conditioned"]
     assert [row["reasons"] for row in json.loads(run(home, "ingest", "rejects", TENANCIES, "--json").stdout)] == [

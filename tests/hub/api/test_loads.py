@@ -56,7 +56,10 @@ def filled(office):
         connection.execute(sa.insert(ReconciliationRow).values(**row, **counts))
 
 
-def waits(world, code=CODE, digest="sha256:" + "a" * 64):
+SEEN = "sha256:" + "a" * 64
+
+
+def waits(world, code=CODE, digest=SEEN):
     report = {"en": ["the column `x` is new"], "zh": ["新增列 `x`"], "state": {}, "findings": []}
     row = {"resource": code, "digest": digest, "status": drifts.WAITING, "first_seen": NOW, "last_seen": NOW}
     undecided = dict.fromkeys(("decided_by", "decided_at", "log_index"))
@@ -148,36 +151,55 @@ class TestDecisions:
 
     def test_the_office_decides_and_the_log_has_it(self, http, keys, world):
         waits(world)
-        got = http.post(self.path(), headers=keys["office"])
+        got = http.post(self.path(), headers=keys["office"], json={"digest": SEEN})
         assert (got.status_code, got.json()["status"]) == (200, "approved"), got.text
         assert got.json()["log_index"] >= 0
-        again = http.post(self.path(), headers=keys["office"])
+        again = http.post(self.path(), headers=keys["office"], json={"digest": SEEN})
         assert (again.status_code, again.json()["code"]) == (404, "drift_unknown")
 
     def test_a_code_may_be_written_with_its_slash(self, http, keys, world):
         waits(world)
-        got = http.post(f"/v1/resources/{CODE}/drift:refuse", headers=keys["office"])
+        got = http.post(f"/v1/resources/{CODE}/drift:refuse", headers=keys["office"], json={"digest": SEEN})
         assert (got.status_code, got.json()["status"]) == (200, "refused"), got.text
+
+    def test_only_what_was_seen_is_decided_on(self, http, keys, world):
+        waits(world, digest="sha256:" + "b" * 64)
+        late = http.post(self.path(), headers=keys["office"], json={"digest": SEEN})
+        assert (late.status_code, late.json()["code"]) == (404, "drift_unknown")
+        for body in ({}, {"digest": 1}, {"digest": SEEN, "approve": "yes"}):
+            assert http.post(self.path(), headers=keys["office"], json=body).status_code == 422, body
+        with Office.open(world.settings, clock=world.clock) as office:
+            assert len(drifts.waiting(office.control)) == 1
+
+    def test_what_waits_is_shown_to_those_it_concerns(self, http, keys, world):
+        waits(world)
+        (one,) = rows(http, "/v1/drifts", keys["provider"], headers={"accept-language": "en"})
+        assert (one["resource"], one["digest"], one["changes"]) == (CODE, SEEN, ["the column `x` is new"])
+        (one,) = rows(http, "/v1/drifts", keys["office"], headers={"accept-language": "zh"})
+        assert one["changes"] == ["新增列 `x`"]
+        assert rows(http, "/v1/drifts", keys["stranger"]) == []
+        assert http.get("/v1/drifts").status_code == 401
 
     @pytest.mark.parametrize("name", ["provider", "auditor", "stranger", "caller", "elsewhere"])
     def test_nobody_else_does(self, http, keys, world, name):
         waits(world)
-        refused = http.post(self.path(), headers=keys[name])
+        refused = http.post(self.path(), headers=keys[name], json={"digest": SEEN})
         assert (refused.status_code, refused.json()["code"]) == (403, "role_missing")
-        assert http.post(self.path()).status_code == 401
+        assert http.post(self.path(), json={"digest": SEEN}).status_code == 401
         with Office.open(world.settings, clock=world.clock) as office:
             assert len(drifts.waiting(office.control)) == 1
 
     def test_another_word_than_the_two_is_no_address(self, http, keys, world):
         waits(world)
+        seen = {"digest": SEEN}
         for decision in ("maybe", "Approve", ""):
-            assert http.post(self.path(decision), headers=keys["office"]).status_code in {404, 405}
-        assert http.post(self.path(code="NO-SUCH"), headers=keys["office"]).status_code == 404
+            assert http.post(self.path(decision), headers=keys["office"], json=seen).status_code in {404, 405}
+        assert http.post(self.path(code="NO-SUCH"), headers=keys["office"], json=seen).status_code == 404
 
 
 def test_every_address_is_documented_with_its_answer(http):
     paths = http.get("/openapi.json").json()["paths"]
-    for path in (*LOOKS, "/v1/resources/{code}/drift:{decision}"):
+    for path in (*LOOKS, "/v1/drifts", "/v1/resources/{code}/drift:approve"):
         ((_, told),) = paths[path].items()
         answer = told["responses"]["200"]["content"]["application/json"]["schema"]
         assert answer, path

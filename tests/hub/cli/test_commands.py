@@ -39,7 +39,10 @@ while waiting:
     told[" ".join(path)] = [code, out.getvalue()]
 json.dump(told, sys.stdout)
 """
-NOUNS = ("list", "resource", "request", "grant", "key", "correct", "demand", "form", "ingest", "audit", "licence")
+NOUNS = (
+    *("list", "resource", "request", "grant", "key", "correct", "demand", "form"),
+    *("ingest", "warehouse", "audit", "licence"),
+)
 VERBS = ("demo", "search", "inbox", "remind", "serve", "call", "verify")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 

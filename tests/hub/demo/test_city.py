@@ -157,6 +157,17 @@ def test_records_that_the_next_delta_reads_again_are_clean(demo_data):
             assert not again & sown.rejected or len(again) == len(table.rows)
 
 
+def test_records_marked_deleted_are_clean(demo_data):
+    table = clean_tables(SEED, 0.2, demo_data / "divisions")["3010010001"]
+    column = table.index("deleted")
+    struck = {at for at, row in enumerate(table.rows) if row[column] == "1"}
+    assert len(struck) > 10
+    before = [table.rows[at].copy() for at in sorted(struck)]
+    sown = faults.sow(table, SEED)
+    assert not struck & sown.rejected
+    assert [table.rows[at] for at in sorted(struck)] == before
+
+
 def test_all_kinds_of_fault_occur_in_a_small_city(city):
     _, made = city
     reasons = {reason for expected in made.resources.values() for reason, _ in expected.rejects}
