@@ -158,6 +158,10 @@ class _Reading:
         small = rows is not None and rows <= self._size
         landing.resumable = by_key
         columns, order = self.choice.columns, tuple(name for name in self._request.key if self.choice.has(name))
+        # Whoever checks the parts finds out which of them are in order, and sorts the others.
+        listed = [source_ for name in order if (source_ := self.choice.source(name))]
+        if by_pages and self._snapshot.lies_in_order(self._table, listed):
+            order = ()
         count = duck.threads() if (by_key or by_pages) and not small else 1
         with readers(self._snapshot, into, columns, order, count) as opened:
             if by_key:
@@ -220,8 +224,9 @@ class _Reading:
         pages = self._table.pages
         about = self.measured.rows or self._table.estimate or pages * ROWS_PER_PAGE
         self._landing.about = about
-        # A little less than a part holds, for no two pages are alike.
-        step = max(1, pages * self._size * 23 // (25 * max(1, about)))
+        # A little less than a part holds, for no two pages are alike; and as many parts for each reader.
+        parts = -(-about * 25 // (self._size * 23))
+        step = max(1, -(-pages // max(1, parts + -parts % opened.count)))
         starts = range(0, max(1, pages), step)
 
         def write(range_: tuple[int, int | None]) -> Written:

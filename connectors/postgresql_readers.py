@@ -85,7 +85,8 @@ class Readers:
     """Several readers, each used by one thread at a time."""
 
     def __init__(self, readers: list[Reader], pool: ThreadPoolExecutor) -> None:
-        self._count = len(readers)
+        self.count = len(readers)
+        """How many there are."""
         self._pool = pool
         self._free: SimpleQueue[Reader] = SimpleQueue()
         for reader in readers:
@@ -106,7 +107,7 @@ class Readers:
         for item in work:
             pending.append((item, self._pool.submit(do, item)))
             # One more than there are readers, so that none waits while a part is being taken.
-            if len(pending) > self._count:
+            if len(pending) > self.count:
                 first, done = pending.popleft()
                 yield first, done.result()
         for first, done in pending:

@@ -24,6 +24,7 @@ from warehouse.normal import (
     FALSE_WORDS,
     TRUE_WORDS,
     at_once,
+    fixed_form,
     iso_date,
     iso_datetime,
     normalised,
@@ -57,7 +58,7 @@ def citizen_id_holds(value: str) -> str:
     total = " + ".join(f"({number} // {10**k} % 10) * {pow(2, k + 1, 11)}" for k in range(17))
     day = f"substr({value}, 7, 4) || '-' || substr({value}, 11, 2) || '-' || substr({value}, 13, 2)"
     return (
-        f"(regexp_full_match({value}, '[0-9]{{17}}[0-9X]') AND substr({value}, 7, 4) <> '0000' "
+        f"({value} GLOB '{fixed_form('[0-9]{17}[0-9X]')[0]}' AND substr({value}, 7, 4) <> '0000' "
         f"AND TRY_CAST({day} AS DATE) IS NOT NULL "
         f"AND substr('10X98765432', CAST(({total}) % 11 AS INTEGER) + 1, 1) = substr({value}, 18, 1))"
     )
@@ -146,7 +147,10 @@ class Contract:
         raw = self.raw(field.name)
         if self.native(field):
             return "true", name(field.name)
-        return (tidy(field, raw), raw) if field.type.kind is FieldKind.STRING else at_once(field.type, raw)
+        if field.type.kind is not FieldKind.STRING:
+            return at_once(field.type, raw)
+        glob, _ = fixed_form(field.pattern)
+        return (f"({raw} GLOB {text(glob)})" if glob else tidy(field, raw)), raw
 
     def doubts(self) -> Iterator[str]:
         """Conditions over `quick_columns`, landed columns and ``_deleted``: where none is true, the row is in order.
@@ -160,9 +164,19 @@ class Contract:
             quick, _ = self._quick(field)
             if quick != "true":
                 yield f"NOT {quick}"
-            # The form that was asked for implies the type.
-            settled = frozenset() if self.native(field) else frozenset({"bad_type", "impossible_date"})
-            yield from (condition for code, condition in self.faults(field, i) if code not in settled)
+            yield from (condition for code, condition in self.faults(field, i) if code not in self._settled(field))
+
+    def _settled(self, field: Field) -> Collection[str]:
+        """The rules that a column in the form that was asked for (`_quick`) keeps already."""
+        if self.native(field):
+            return ()
+        if field.type.kind is not FieldKind.STRING:
+            return ("bad_type", "impossible_date")
+        _, length = fixed_form(field.pattern)
+        if not length:
+            return ()
+        fits = not field.type.length or length <= field.type.length
+        return ("bad_pattern", "too_long") if fits else ("bad_pattern",)
 
     def rewritten(self) -> Iterator[tuple[int, str]]:
         """(number of a field, whether the text of its column was normalised) for all columns that came as text."""

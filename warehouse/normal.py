@@ -45,6 +45,9 @@ _PLAIN_PATTERN = re.compile(
         )*""",
     re.VERBOSE,
 )
+# A pattern that every match of has as many characters as every other: letters, digits and classes of such, repeated.
+_FIXED_PIECE = re.compile(r"(?P<one>[0-9A-Za-z]|\[(?:[0-9A-Za-z](?:-[0-9A-Za-z])?)+\])(?:\{(?P<times>[1-9][0-9]?)\})?")
+_MOST_FIXED = 64
 _SIGNED_64 = 18  # Digits that fit into a BIGINT whatever they are.
 
 
@@ -119,6 +122,21 @@ def tidy(field: Field, raw: str) -> str:
     folded = field.pattern or field.key
     ascii_ = [f"strlen({raw}) = length({raw})"] if folded else []
     return f"({' AND '.join([begins, *ends, *ascii_])})"
+
+
+def fixed_form(pattern: str) -> tuple[str, int]:
+    """A GLOB that matches what the RE2 expression *pattern* does, and how long that is; ("", 0) where there is none.
+
+    Two thirds of what most registers' patterns cost is RE2's; GLOB compares byte by byte.
+    """
+    glob, length, at = "", 0, 0
+    while at < len(pattern):
+        piece = _FIXED_PIECE.match(pattern, at)
+        if piece is None:
+            return "", 0
+        times = int(piece["times"] or 1)
+        glob, length, at = glob + piece["one"] * times, length + times, piece.end()
+    return (glob, length) if length <= _MOST_FIXED else ("", 0)
 
 
 def _is_normal(code: str) -> bool:

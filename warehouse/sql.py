@@ -22,8 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-# The first level and the second version of the format: quicker to write than the defaults, and a third smaller.
-ZSTD = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION V2, ROW_GROUP_SIZE 122880"
+# The first level and the second version of the format: quicker to write than the defaults, and a third smaller. Code
+# lists get a dictionary; to try one for every name and number costs a quarter of the writing, and comes out larger.
+ZSTD = (
+    "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION V2, ROW_GROUP_SIZE 122880, "
+    "DICTIONARY_SIZE_LIMIT 1024"
+)
 _READ_BYTES = 1 << 20
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 # DuckDB hands on the operating system's words, not its number.

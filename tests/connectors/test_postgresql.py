@@ -114,6 +114,27 @@ class TestParts:
         assert part_count(batch) == len(joined) == 1
 
     @pytest.mark.usefixtures("_small")
+    @pytest.mark.parametrize("order", ["n", "-n", "md5(n::text)"])
+    def test_only_what_lies_in_no_order_is_sorted(self, department, into, monkeypatch, order):
+        department.do(
+            "CREATE TABLE numbers (n int PRIMARY KEY, t text)",
+            f"INSERT INTO numbers SELECT n, 'a text' FROM generate_series(1, 1000) n ORDER BY {order}",
+        )
+        asked = []
+        real = duck.write_part
+        monkeypatch.setattr(duck, "write_part", lambda *args, order: asked.append(order) or real(*args, order=order))
+        # Of a table never analysed nothing is known.
+        for known in (False, True):
+            batch = department.connector().read(request(key=("n",)), into)
+            assert same(batch, [(n, "a text") for n in range(1, 1001)])
+            assert set(asked) == {() if known and order == "n" else ("n",)}
+            for path in into.glob("*.parquet"):
+                column = pq.read_table(path).column("n").to_pylist()
+                assert column == sorted(column)
+            department.do("ANALYZE numbers")
+            asked.clear()
+
+    @pytest.mark.usefixtures("_small")
     def test_pages_much_fuller_than_the_rest_are_cut_again(self, department, into):
         department.do(
             "CREATE TABLE numbers (n int PRIMARY KEY, t text)",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -22,7 +23,7 @@ from catalog.model import Check, Disposition, FieldKind, FieldType
 from tests.warehouse.conftest import PAIR, field, make_resource
 from warehouse.contract import citizen_id_holds, uscc_holds
 from warehouse.errors import ContractInvalidError
-from warehouse.normal import normalised, typed
+from warehouse.normal import fixed_form, normalised, typed
 from warehouse.reasons import REASONS, Reason
 from warehouse.schema import contract_digest, table_name
 
@@ -33,6 +34,33 @@ DAYS = st.dates(date(1900, 1, 1), date(2099, 12, 31)).map(lambda d: f"{d:%Y%m%d}
 
 def ask(expression, *values):
     return CON.execute(f"SELECT {expression} FROM (SELECT ?::VARCHAR AS x)", list(values)).fetchone()[0]
+
+
+PIECES = st.sampled_from(["[0-9]", "[A-Z]", "[0-9X]", "[0-9A-Za-z]", "1", "K", "x", "[MF]"])
+TIMES = st.sampled_from(["", "{1}", "{3}", "{12}"])
+FIXED = st.lists(st.tuples(PIECES, TIMES).map("".join), min_size=1, max_size=5).map("".join)
+
+
+@given(FIXED, st.data())
+@settings(max_examples=300, deadline=None)
+def test_a_glob_matches_what_its_pattern_does(pattern, data):
+    glob, length = fixed_form(pattern)
+    if not glob:
+        assert sum(int(n or 1) for n in re.findall(r"(?:\]|[1Kx])(?:\{(\d+)\})?", pattern)) > 64
+        return
+    near = data.draw(st.from_regex(pattern, fullmatch=True, alphabet=st.characters(codec="ascii")))
+    assert len(near) == length
+    swapped = data.draw(st.sampled_from([*"0Xé１*?[]\\-!^男 ", "", "\n"]))
+    at = data.draw(st.integers(0, length))
+    for text_ in (near, near[:at] + swapped + near[at + 1 :], near[:at], swapped + near, near + swapped):
+        assert ask("x GLOB '" + glob + "'", text_) == ask(f"regexp_full_match(x, '{pattern}')", text_), (text_, glob)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["", "[^0-9]", "a.b", "a*", "a+", "[0-9]{2,3}", "(a|b)", "[A-Z-]", "[!a]", "[0-9]?", "a{0}", "é", "a-b"]
+)
+def test_other_patterns_have_no_glob(pattern):
+    assert fixed_form(pattern) == ("", 0)
 
 
 def holds(check, text):

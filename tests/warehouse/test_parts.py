@@ -295,6 +295,8 @@ KINDS = (
     field("f", length=3, nullable=False),
     field("f", key=True),
     field("f", pattern="[A-Z]{2}[0-9]+"),
+    field("f", pattern="[0-9]{3}[A-Z]", length=4),
+    field("f", pattern="1[0-9]{2}", length=2),
     field("f", pattern=".*"),
     field("f", pattern="(?i)[a-z0-9]*"),
     field("f", codes=("1", "男", "Ａ", " 2", "AB1")),
