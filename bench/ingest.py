@@ -1,12 +1,12 @@
 """How long a large resource takes from its source to checked and committed, beside a copy that checks nothing.
 
-    python bench/ingest.py [--quick] [--runs N] [--rows N]
+    python bench/ingest.py [--quick] [--runs N] [--rows N] [--plain] [--only postgresql|csv]
 
 - postgresql_to_committed: a table of 2,000,000 rows and 12 columns in PostgreSQL, landed in parts, checked against its
   contract (types, lengths, four patterns, the key unique) and committed to its Iceberg table; postgresql_to_indexed:
   and its look-up file built. Peer: DuckDB's bare COPY of the same table to Parquet, in the same run, each in a process
   of its own. Beside it, the same with one row in a hundred rejected, and with the rows in no order.
-- postgresql_peak_mb: the most memory that our process held. `--rows 20000000` measures another size.
+- postgresql_peak_mb: the most memory that our process held. `--rows 20000000 --plain` measures another size.
 - csv_to_committed: 620,573 villages (or a synthetic table of the same shape) from a GB18030 CSV drop. Peer: DuckDB's
   bare COPY of the same file. DuckDB refuses what GB18030 has beyond GBK, so the few rare characters are replaced in the
   file that both read.
@@ -488,6 +488,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="200,000 rows and few runs, under a minute")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--rows", type=int, help="rows of the table in PostgreSQL (2,000,000)")
+    parser.add_argument(
+        "--plain", action="store_true", help="one table of the three in PostgreSQL, and no peer but COPY"
+    )
     parser.add_argument("--only", choices=("postgresql", "csv"), help="leave the other out")
     parser.add_argument("--task", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -500,8 +503,9 @@ def main() -> None:
     report: dict[str, Any] = {}
     if options.only != "csv":
         rows = options.rows or (200_000 if options.quick else 2_000_000)
-        peers = [] if options.quick else peers_here()
-        report |= from_postgresql(rows, runs, variants=list(TABLES), peers=peers)
+        peers = [] if options.quick or options.plain else peers_here()
+        variants = list(TABLES)[:1] if options.plain else list(TABLES)
+        report |= from_postgresql(rows, runs, variants=variants, peers=peers)
     if options.only != "postgresql":
         report |= from_csv(60_000 if options.quick else SYNTHETIC_ROWS, runs)
     print(json.dumps(report))

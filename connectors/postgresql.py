@@ -160,7 +160,7 @@ class _Reading:
         columns, order = self.choice.columns, tuple(name for name in self._request.key if self.choice.has(name))
         # Whoever checks the parts finds out which of them are in order, and sorts the others.
         listed = [source_ for name in order if (source_ := self.choice.source(name))]
-        if by_pages and self._snapshot.lies_in_order(self._table, listed):
+        if (by_pages or by_key) and self._snapshot.lies_in_order(self._table, listed):
             order = ()
         count = duck.threads() if (by_key or by_pages) and not small else 1
         with readers(self._snapshot, into, columns, order, count) as opened:

@@ -13,7 +13,7 @@ import os
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -22,7 +22,7 @@ from pyiceberg.types import BooleanType, DecimalType, LongType
 
 from warehouse import shard, sql
 from warehouse.errors import FieldNotIndexedError, IndexDamagedError, IndexMissingError
-from warehouse.reading import read_files
+from warehouse.reading import read_files, stretches
 from warehouse.shard import ROWS, Shard, Value
 from warehouse.wire import wanted, wire_column
 
@@ -39,6 +39,7 @@ _POINTER = "current.json"
 _SUFFIX = ".shard"
 _KEEP_FILES = 2  # The current one, and the one that readers may be about to open.
 _ATTEMPTS = 8
+_ROWS_TOGETHER = 250_000  # Sorted at one time, with their records: a file's, or those of small ones.
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,38 +115,55 @@ def build(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[FileOf
 
 
 def _sources(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[FileOfRows]) -> Iterator[shard.Source]:
-    """The sections of a file, each read when the one before it is written: only one is in memory at a time."""
-    fields = {f.name: f for f in layout.schema.fields}
-    key = sql.names(layout.key)
+    """The sections of a file, each read when the one before it is written: only one is in memory at a time.
+
+    Files mostly follow each other by key, as a table's sort order has them. Then only neighbours are ever sorted
+    together, and what is to be held in memory does not grow with the table.
+    """
+    groups = stretches(layout.schema, files, layout.key[0], _ROWS_TOGETHER)
+    yield shard.Source(ROWS, _blocks(_records(con, layout, group) for group in groups))
+    if layout.known[1:]:
+        _place(con, layout, groups)
+    for i, name in enumerate(layout.known[1:]):
+        query = f"SELECT sought_{i}, ordinal FROM places WHERE sought_{i} IS NOT NULL ORDER BY ALL"
+        yield shard.Source(name, con.execute(query).to_arrow_reader(shard.ROWS_PER_BLOCK))
+
+
+def _blocks(readers: Iterator[pa.RecordBatchReader]) -> pa.RecordBatchReader:
+    first = next(readers)
+    return pa.RecordBatchReader.from_batches(first.schema, chain(first, chain.from_iterable(readers)))
+
+
+def _records(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[FileOfRows]) -> pa.RecordBatchReader:
+    """The rows of *files* by key: the first field of the key, and the record."""
+    texts = ", ".join(f"CAST({_wire(f)} AS VARCHAR)" for f in layout.schema.fields)
     places = ", ".join(f"{sql.name(k)} AS key_{i}" for i, k in enumerate(layout.key))
     order = ", ".join(f"key_{i}" for i in range(len(layout.key)))
-    rows = read_files(layout.schema, files, live=True)
-    texts = ", ".join(f"CAST({_wire(f)} AS VARCHAR)" for f in layout.schema.fields)
+    return con.execute(
+        f"SELECT sought, record FROM (SELECT {_sought(layout, layout.key[0])} AS sought, "
+        f"CAST(to_json([{texts}]) AS VARCHAR) AS record, {places} "
+        f"FROM {read_files(layout.schema, files, live=True)}) ORDER BY {order}"
+    ).to_arrow_reader(shard.ROWS_PER_BLOCK)
 
-    def source(name: str, query: str) -> shard.Source:
-        return shard.Source(name, con.execute(query).to_arrow_reader(shard.ROWS_PER_BLOCK))
 
-    first = _sought(fields[layout.key[0]])
-    yield source(
-        ROWS,
-        f"SELECT sought, record FROM (SELECT {first} AS sought, CAST(to_json([{texts}]) AS VARCHAR) AS record, "
-        f"{places} FROM {rows}) ORDER BY {order}",
-    )
-    for name in layout.known[1:]:
-        yield source(
-            name,
-            f"SELECT sought, ordinal FROM (SELECT {_sought(fields[name])} AS sought, "
-            f"row_number() OVER (ORDER BY {key}) - 1 AS ordinal FROM {rows}) "
-            "WHERE sought IS NOT NULL ORDER BY sought, ordinal",
-        )
+def _place(con: duckdb.DuckDBPyConnection, layout: Layout, groups: Sequence[Sequence[FileOfRows]]) -> None:
+    """Fill ``places``: the ordinal of each record, and what it is found by besides the key."""
+    sought = ", ".join(f"{_sought(layout, name)} AS sought_{i}" for i, name in enumerate(layout.known[1:]))
+    number = f"row_number() OVER (ORDER BY {sql.names(layout.key)}) - 1"
+    rows = 0
+    for files in groups:
+        query = f"SELECT {sought}, {rows} + {number} AS ordinal FROM {read_files(layout.schema, files, live=True)}"
+        made = f"INSERT INTO places {query}" if rows else f"CREATE OR REPLACE TEMP TABLE places AS {query}"
+        rows += int((con.execute(made).fetchone() or (0,))[0])
 
 
 def _wire(field: NestedField) -> str:
     return wire_column(field).removesuffix(f" AS {sql.name(field.name)}")
 
 
-def _sought(field: NestedField) -> str:
+def _sought(layout: Layout, name: str) -> str:
     """The wire value in a form that sorts as it is compared; decimals in wire form are texts, which would not."""
+    field = layout.schema.find_field(name)
     return sql.name(field.name) if isinstance(field.field_type, DecimalType) else _wire(field)
 
 

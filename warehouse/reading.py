@@ -5,7 +5,10 @@ Which files a snapshot has is `warehouse.table`; how rows come into them is `war
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, cast
+
+from pyiceberg.conversions import from_bytes
 
 from warehouse import sql
 from warehouse.schema import DELETED_AT, VALID_TO, duckdb_type
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pyiceberg.schema import Schema
+    from pyiceberg.types import PrimitiveType
 
     from warehouse.table import FileOfRows
 
@@ -57,6 +61,31 @@ def read_deleted(files: Sequence[FileOfRows]) -> str | None:
 def ordered(files: Sequence[FileOfRows]) -> list[FileOfRows]:
     """*files* as `read_places` numbers them: those without deletes come first."""
     return sorted(files, key=lambda f: bool(f.deletes))
+
+
+def stretches(schema: Schema, files: Sequence[FileOfRows], field: str, rows: int) -> list[list[FileOfRows]]:
+    """*files* in groups that follow each other by *field*: all its values in one are less than those in the next.
+
+    A group has *rows* at least (the last one apart), and more where files overlap. The bounds in the table's metadata
+    tell; where a file has none, all are one group.
+    """
+    column = schema.find_field(field)
+    spans = []
+    for file in files:
+        low = (file.data_file.lower_bounds or {}).get(column.field_id)
+        high = (file.data_file.upper_bounds or {}).get(column.field_id)
+        if low is None or high is None:
+            return [list(files)]
+        type_ = cast("PrimitiveType", column.field_type)
+        spans.append((from_bytes(type_, low), from_bytes(type_, high), file))
+    groups: list[list[FileOfRows]] = [[]]
+    reached: Any = None
+    for least, most, file in sorted(spans, key=itemgetter(0)):
+        if groups[-1] and least > reached and sum(f.rows for f in groups[-1]) >= rows:
+            groups.append([])
+        groups[-1].append(file)
+        reached = most if reached is None else max(reached, most)
+    return groups
 
 
 def dead(schema: Schema) -> str:

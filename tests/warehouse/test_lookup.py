@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import replace
+from datetime import date, timedelta
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -21,6 +23,7 @@ from warehouse.errors import (
     SnapshotMissingError,
 )
 from warehouse.lookup import Lookup
+from warehouse.reading import stretches
 from warehouse.wire import wanted
 
 HOLDER = "11330105002500287C"
@@ -305,6 +308,39 @@ def test_only_rows_in_force_are_indexed(loader):
     assert [row["value"] for row in lookup.find("code", "a")] == ["2"]
     assert [row["code"] for row in lookup.find("value", "1")] == ["b"]
     assert lookup.find("code", "a") == loader.house.scan(resource.code, None, {"code": "a"})
+
+
+@pytest.mark.parametrize("kind", [FieldKind.INTEGER, FieldKind.STRING, FieldKind.DATE, FieldKind.DECIMAL])
+@pytest.mark.parametrize("together", [1, 120, 10_000])
+def test_files_that_follow_each_other_or_overlap_are_one_order(small_files, monkeypatch, kind, together):
+    monkeypatch.setattr(lookups, "_ROWS_TOGETHER", together)
+    size = {FieldKind.DECIMAL: (8, 2)}.get(kind, ())
+    written = {
+        FieldKind.DATE: lambda n: str(date(2000, 1, 1) + timedelta(n)),
+        FieldKind.STRING: lambda n: f"{n:05d}",
+        FieldKind.DECIMAL: lambda n: f"{n - 400}.25",
+    }.get(kind, lambda n: str(n - 400))
+    fields = (field("k", kind, *size, key=True), field("v", lookup=True))
+    resource = make_resource(Disposition.MERGE, fields)
+    random = Random(7)
+    held = {}
+    # Whole stretches of their own, some beside them, and some over all of them.
+    for batch in (range(500), range(700, 900), random.sample(range(180), 60), range(650, 720)):
+        rows = {written(n): f"v{random.randrange(40)}" for n in batch}
+        held |= rows
+        done = indexed(small_files, resource, list(rows.items()))
+    files = small_files.files(resource)
+    groups = stretches(small_files.table(resource).schema(), files, "k", together)
+    assert sorted(f.location for group in groups for f in group) == sorted(f.location for f in files)
+    assert len(groups) > 3 if together == 1 else len(groups) < 8
+    lookup = small_files.house.lookup(resource.code)
+    scanned = small_files.house.scan(resource.code)
+    assert lookup.snapshot_id == done.snapshot_id
+    assert len(scanned) == len(held)
+    for row in scanned:
+        assert lookup.find("k", row["k"] if isinstance(row["k"], str) else str(row["k"])) == [row]
+    for value in set(held.values()):
+        assert lookup.find("v", value, 1000) == [row for row in scanned if row["v"] == value]
 
 
 def test_closing_gives_up_files_and_the_next_question_opens_them(tmp_path):
