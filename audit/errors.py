@@ -5,7 +5,9 @@ AuditError
 │   ├── CanonicalError         a value has no canonical JSON form
 │   ├── EntryInvalidError      bytes that are no entry, or a field that may not stand in one
 │   ├── EntryTooLargeError     more than 65,535 bytes: put the body in the body store
-│   └── KeyTextError           text that is no note key
+│   └── KeyTextError           text or bytes that are no key
+├── Sm2MissingError            this machine cannot make or check SM2 signatures: install OpenSSL 3
+├── Sm2SignatureInvalidError   do not trust: the SM2 signature does not hold
 ├── ProofInvalidError          do not trust: the proof does not show what it claims
 │   └── CheckpointInvalidError do not trust: malformed, or signed by nobody who is trusted
 │       └── NoteInvalidError   do not trust: the signed note around it
@@ -82,6 +84,20 @@ class KeyTextError(InputInvalidError):
 
     en = "Not a note key: {problem}. Expected `name+hash+base64`."
     zh = "不是签名注记密钥：{problem}。应为 `名称+散列+base64`。"
+
+
+class Sm2MissingError(AuditError):
+    """This machine cannot make or check SM2 signatures."""
+
+    en = "SM2 signatures cannot be made or checked here: {problem}. Install OpenSSL 3 with SM2 (package libssl3)."
+    zh = "本机无法签署或验证 SM2 签名：{problem}。请安装支持 SM2 的 OpenSSL 3（软件包 libssl3）。"
+
+
+class Sm2SignatureInvalidError(AuditError):
+    """Do not trust: the SM2 signature does not hold."""
+
+    en = "The SM2 signature does not hold: {problem}."
+    zh = "SM2 签名无效：{problem}。"
 
 
 class ProofInvalidError(AuditError):

@@ -1,0 +1,1 @@
+"""Requests signed by client systems: RFC 9421 signatures, RFC 9530 digests, and an older profile beside them."""

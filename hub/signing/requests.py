@@ -1,0 +1,282 @@
+"""Signs requests and checks signed ones (RFC 9421, RFC 9530): made by a client system, taken by the hub.
+
+Which keys are registered, and who remembers nonces, comes in as arguments; who may do what is decided elsewhere. What
+the hub asks of a signature is little and strict: it covers the method, the authority, the path, the query where there
+is one, and the body by its digest and its type; it states its key, its time and a nonce; its tag says that it is meant
+for us. More may be covered. Labels, orders and spellings are whatever the client's library makes of them.
+
+A check, by number:
+
+    1. read the fields               4. its time                     7. the signature
+    2. find the signature for us     5. the key                      8. the nonce, last of all: only what is
+    3. it states and covers enough   6. the digest of the body          authentic may fill the memory
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from hub.signing.algorithms import key_id
+from hub.signing.errors import (
+    FieldMalformedError,
+    SignatureIncompleteError,
+    SignatureKeyError,
+    SignatureMissingError,
+    SignatureTimeError,
+    SignatureWrongError,
+)
+from hub.signing.fields import InnerList, Item, parse_dictionary, write, write_dictionary
+from hub.signing.nonces import LIFETIME_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from hub.signing.algorithms import PrivateKey, PublicKey
+    from hub.signing.fields import Bare
+    from hub.signing.nonces import Nonces
+
+TAG: Final = "zhengtong-call"
+LABEL: Final = "call"
+SKEW_S: Final = 30
+"""How far ahead of ours a client's clock may be."""
+
+MIN_NONCE_CHARS: Final = 16
+MAX_NONCE_CHARS: Final = 128
+_DIGESTS: Final = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
+_KNOWN: Final = frozenset({"created", "expires", "nonce", "keyid", "alg", "tag"})
+_DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A request as it was sent. *target* is path and query, percent-encoded; *fields* are its lines in order."""
+
+    method: str
+    scheme: str
+    authority: str
+    target: str
+    fields: Sequence[tuple[str, str]]
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Whose request it was, and when it was signed."""
+
+    key_id: str
+    created: datetime
+    nonce: str
+    covered: tuple[str, ...]
+
+
+def sign(
+    message: Message,
+    key: PrivateKey,
+    *,
+    created: datetime,
+    nonce: str = "",
+    also: Iterable[str] = (),
+) -> dict[str, str]:
+    """The fields to be added to *message*: its digest and its signature, which covers the fields *also*, too.
+
+    Raises:
+        FieldMalformedError: a value that cannot be signed: not ASCII, or with a line break.
+        SignatureIncompleteError: the message does not have what is to be covered.
+    """
+    added: dict[str, str] = {}
+    fields = list(message.fields)
+    names = {name.lower() for name, _ in fields}
+    if message.body and "content-digest" not in names:
+        added["Content-Digest"] = content_digest(message.body)
+        fields.append(("content-digest", added["Content-Digest"]))
+    whole = Message(message.method, message.scheme, message.authority, message.target, fields, message.body)
+    components = [*_needed(whole), *(name for name in also if name not in _needed(whole))]
+    parameters: dict[str, Bare] = {
+        "created": int(created.timestamp()),
+        "nonce": nonce or secrets.token_urlsafe(24),
+        "keyid": key_id(key.public),
+        "alg": key.public.algorithm,
+        "tag": TAG,
+    }
+    said = InnerList(tuple(Item(name) for name in components), parameters)
+    signature = key.sign(_base(whole, said, write(said)))
+    added["Signature-Input"] = write_dictionary({LABEL: said})
+    added["Signature"] = write_dictionary({LABEL: Item(signature)})
+    return added
+
+
+def verify(
+    message: Message,
+    *,
+    keys: Callable[[str], PublicKey | None],
+    nonces: Nonces,
+    now: datetime,
+) -> Signed:
+    """Check that *message* was signed for us by a key in force, lately, and was not taken before.
+
+    *keys* answers the key in force with an id. A caller that takes the answer has the request's word for its body, too.
+
+    Raises:
+        SignatureMissingError, FieldMalformedError, SignatureIncompleteError: nothing was checked.
+        SignatureTimeError, SignatureKeyError, SignatureWrongError, SignatureReplayedError: do not trust it.
+        NoncesFullError: try again later.
+    """
+    said, signature = _ours(message)  # steps 1 and 2
+    parameters = said.parameters
+    created, nonce = _stated(message, said)  # step 3
+    at = now.timestamp()
+    expires = parameters.get("expires", created + LIFETIME_S)
+    if type(expires) is not int:
+        raise FieldMalformedError
+    if not at - LIFETIME_S < created <= at + SKEW_S or at >= expires:  # step 4
+        raise SignatureTimeError(now=now.astimezone(UTC).isoformat(timespec="seconds"))
+    key_name = str(parameters["keyid"])
+    key = keys(key_name)  # step 5
+    # A key is of one algorithm. What the message says of it may only agree.
+    if key is None or parameters.get("alg", key.algorithm) != key.algorithm:
+        raise SignatureKeyError
+    _check_digest(message)  # step 6
+    key.verify(signature, _base(message, said, said.text))  # step 7
+    nonces.take(key_name, nonce, until=created + LIFETIME_S, now=at)  # step 8
+    return Signed(key_name, datetime.fromtimestamp(created, UTC), nonce, tuple(str(i.value) for i in said.items))
+
+
+def content_digest(body: bytes) -> str:
+    """The Content-Digest field of *body* (RFC 9530 §2) with SHA-256."""
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+
+
+def is_signed(message: Message) -> bool:
+    """Whether the message says that it is signed, by anybody for anybody."""
+    return any(name.lower() == "signature-input" for name, _ in message.fields)
+
+
+def _ours(message: Message) -> tuple[InnerList, bytes]:
+    """The one signature that is tagged for us."""
+    inputs = parse_dictionary(_field(message, "signature-input") or "")
+    signatures = parse_dictionary(_field(message, "signature") or "")
+    ours = [
+        (label, member)
+        for label, member in inputs.items()
+        if isinstance(member, InnerList) and member.parameters.get("tag") == TAG
+    ]
+    if not ours:
+        raise SignatureMissingError(tag=TAG)
+    if len(ours) > 1:
+        # Which of two counts would be the reader's choice.
+        raise FieldMalformedError
+    label, said = ours[0]
+    found = signatures.get(label)
+    if not isinstance(found, Item) or not isinstance(found.value, bytes):
+        raise SignatureMissingError(tag=TAG)
+    return said, found.value
+
+
+def _stated(message: Message, said: InnerList) -> tuple[int, str]:
+    """When it was signed, and its nonce, once it states and covers all that it must."""
+    parameters = said.parameters
+    if parameters.keys() - _KNOWN:
+        # What a parameter that we do not know would change, we do not know either.
+        raise FieldMalformedError
+    missing = [f"`{name}`" for name in ("created", "nonce", "keyid") if name not in parameters]
+    covered: list[str] = []
+    for item in said.items:
+        if type(item.value) is not str or item.parameters or item.value in covered:
+            raise FieldMalformedError
+        covered.append(item.value)
+    needed = _needed(message)
+    if "@target-uri" in covered:
+        needed = [name for name in needed if name not in {"@authority", "@path", "@query"}]
+    missing += [f'"{name}"' for name in needed if name not in covered]
+    if missing:
+        raise SignatureIncompleteError(missing=", ".join(missing))
+    created, nonce, key = (parameters[name] for name in ("created", "nonce", "keyid"))
+    if type(created) is not int or type(nonce) is not str or type(key) is not str:
+        raise FieldMalformedError
+    if not MIN_NONCE_CHARS <= len(nonce) <= MAX_NONCE_CHARS:
+        raise SignatureIncompleteError(missing=f"`nonce` ({MIN_NONCE_CHARS}–{MAX_NONCE_CHARS})")
+    return created, nonce
+
+
+def _needed(message: Message) -> list[str]:
+    needed = ["@method", "@authority", "@path"]
+    if "?" in message.target:
+        needed.append("@query")
+    if message.body:
+        needed += ["content-digest", "content-type"]
+    return needed
+
+
+def _check_digest(message: Message) -> None:
+    field = _field(message, "content-digest")
+    if field is None:
+        # Without a body nothing has to be covered; whether there must be one is for whoever reads it.
+        return
+    digests = parse_dictionary(field)
+    known = [(digests[name], make) for name, make in _DIGESTS.items() if name in digests]
+    if not known:
+        raise SignatureIncompleteError(missing='"content-digest" (sha-256)')
+    for given, make in known:
+        if not isinstance(given, Item) or not isinstance(given.value, bytes):
+            raise FieldMalformedError
+        if not hmac.compare_digest(given.value, make(message.body).digest()):
+            raise SignatureWrongError
+
+
+def _base(message: Message, said: InnerList, parameters: str) -> bytes:
+    """The signature base (RFC 9421 §2.5)."""
+    lines = [f"{write(Item(item.value))}: {_value(message, str(item.value))}" for item in said.items]
+    lines.append(f'"@signature-params": {parameters}')
+    base = "\n".join(lines)
+    if not base.isascii():
+        raise FieldMalformedError
+    return base.encode()
+
+
+def _value(message: Message, name: str) -> str:
+    value = _derived(message, name) if name.startswith("@") else _field(message, name)
+    if value is None:
+        raise SignatureIncompleteError(missing=f'"{name}"' if name.startswith("@") or name in _NAMED else "a field")
+    if "\n" in value or "\r" in value:
+        # A line break would let a value pose as a further component.
+        raise FieldMalformedError
+    return value
+
+
+_NAMED: Final = frozenset({"content-digest", "content-type"})
+
+
+def _field(message: Message, name: str) -> str | None:
+    """The combined value of a field (RFC 9421 §2.1); None where there is none."""
+    values = [value.strip(" \t") for key, value in message.fields if key.lower() == name]
+    return ", ".join(values) if values else None
+
+
+def _derived(message: Message, name: str) -> str | None:
+    """A derived component (RFC 9421 §2.2); None for one that we do not know."""
+    authority = message.authority.lower().removesuffix(_DEFAULT_PORTS.get(message.scheme, "\n"))
+    path, mark, query = message.target.partition("?")
+    known: Mapping[str, str] = {
+        "@method": message.method,
+        "@authority": authority,
+        "@scheme": message.scheme,
+        "@path": path or "/",
+        "@query": f"?{query}",
+        "@request-target": message.target,
+        "@target-uri": f"{message.scheme}://{authority}{path or '/'}{mark}{query}",
+    }
+    return known.get(name)
+
+
+def message_to(method: str, url: str, fields: Sequence[tuple[str, str]], body: bytes = b"") -> Message:
+    """The message that a client is about to send to *url*."""
+    parts = urlsplit(url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Message(method.upper(), parts.scheme, parts.netloc.rpartition("@")[2], target, fields, body)
