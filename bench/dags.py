@@ -10,7 +10,7 @@
    a real Airflow with LocalExecutor: minutes, tasks a second, and where the seconds of a task went. Then a few more,
    one after the other with nothing beside, for what one load takes by itself.
 
-`--quick` draws all DAGs and loads 12 resources, about a minute. The last line is JSON.
+`--quick` draws all DAGs and loads a few resources, under a minute. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ from tests.services import postgres
 ROOT = Path(__file__).resolve().parent.parent
 DAG_FILE = ROOT / "dags" / "ingest_resources.py"
 RESOURCES, DEPARTMENTS, ROWS = 1_227, 53, 10_000
-QUICK_RESOURCES, QUICK_ROWS = 12, 10_000
-ALONE = 5
+QUICK_RESOURCES, QUICK_ROWS = 6, 10_000
+ALONE, QUICK_ALONE = 5, 2
 CONNECTIONS = 4
 TIMEOUT_S = 5_400
 OFFICE = "D01:hub-office"
@@ -266,11 +266,11 @@ def parsing(folder: Path, list_: ResponsibilityList, runs: int) -> dict[str, flo
     }
 
 
-def loading(folder: Path, resources: int, rows: int) -> Loaded:
+def loading(folder: Path, resources: int, rows: int, one_by_one: int) -> Loaded:
     """Load every resource of a city of *resources* once through a real Airflow, and then some one by one."""
     settings = Settings.at(folder / "var")
     settings.home.mkdir()
-    list_ = city(resources + ALONE)
+    list_ = city(resources + one_by_one)
     with ExitStack() as stack:
         kind, told = make_source(folder, rows, stack)
         system = {"kind": kind, "connections": CONNECTIONS, "settings": told}
@@ -337,7 +337,7 @@ def around(instances: list[dict[str, Any]], reports: list[loads.LoadReport]) -> 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="What a city's DAGs cost Airflow.")
-    parser.add_argument("--quick", action="store_true", help="load 12 resources only, under a minute")
+    parser.add_argument("--quick", action="store_true", help="load a few resources only, under a minute")
     parser.add_argument("--resources", type=int, default=RESOURCES)
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--runs", type=int, default=5)
@@ -345,8 +345,9 @@ def main() -> int:
     resources = QUICK_RESOURCES if options.quick else options.resources
     with tempfile.TemporaryDirectory(prefix="zhengtong-bench-") as name:
         folder = Path(name)
-        parsed = parsing(folder, city(options.resources), 2 if options.quick else options.runs)
-        found = loading(folder, resources, QUICK_ROWS if options.quick else options.rows)
+        parsed = parsing(folder, city(options.resources), 1 if options.quick else options.runs)
+        rows, alone = (QUICK_ROWS, QUICK_ALONE) if options.quick else (options.rows, ALONE)
+        found = loading(folder, resources, rows, alone)
         shutil.rmtree(folder / "var", ignore_errors=True)
     for what, name in (
         (f"parse {options.resources:,} DAGs", "parse"),

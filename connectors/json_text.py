@@ -25,7 +25,11 @@ def parse(text: str | bytes) -> object:
     Raises:
         json.JSONDecodeError, JsonDuplicateError, RecursionError: mend the source. Their messages may quote the text.
     """
-    return json.loads(text, parse_float=Literal, parse_int=Literal, parse_constant=_not_json, object_pairs_hook=_unique)
+    if isinstance(text, bytes):
+        text = text.decode(json.detect_encoding(text), "surrogatepass")
+    elif text.startswith("\ufeff"):
+        raise json.JSONDecodeError("a mark of byte order", "", 0)
+    return _DECODER.decode(text)
 
 
 def _not_json(constant: str) -> NoReturn:
@@ -37,6 +41,10 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(members) != len(pairs):
         raise JsonDuplicateError
     return members
+
+
+# One for all lines of all files: to make one takes longer than a record does.
+_DECODER = json.JSONDecoder(parse_float=Literal, parse_int=Literal, parse_constant=_not_json, object_pairs_hook=_unique)
 
 
 def as_text(value: object) -> str | None:

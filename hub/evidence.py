@@ -39,6 +39,7 @@ SALT_BYTES = 32
 UNKNOWN_ACTOR = "unknown"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 PUBLISH_EVERY_S = 1.0  # a checkpoint per second at most, however many calls
+LOOK_BACK = 100_000  # entries: a second of reading, and more than a hub writes before it is asked to go on
 
 _logger = logging.getLogger(__name__)
 
@@ -164,6 +165,21 @@ class Evidence:
                 self.bodies.put(entry.body_digest, salted, body)
             index = self.log.append([leaf])[0]
         return Recorded(index=index, entry=entry, salt=salted)
+
+    def look_back(self, kind: str, *, resource: str, facts: Mapping[str, Any]) -> int | None:
+        """The newest entry of *kind* on *resource* with these *facts* (and others), among the last `LOOK_BACK`.
+
+        For whoever cannot know whether an entry was made before a crash.
+        """
+        with _kept():
+            size = self.log.size
+            start = max(0, size - LOOK_BACK)
+            newest = None
+            for index, leaf in enumerate(self.log.entries(start, size), start):
+                entry = Entry.decode(leaf)
+                if (entry.kind, entry.resource) == (kind, resource) and facts.items() <= entry.facts.items():
+                    newest = index
+            return newest
 
     def publish(self) -> str:
         """Integrate what was appended and sign a new checkpoint; return the signed note."""

@@ -326,7 +326,7 @@ class Ingestion:
         with self.step("commit") as notes:
             before = self.warehouse.current_snapshot(self.code)
             result = self.warehouse.commit(self.resource, staged, done)
-            logged = self._logged_by(done.batch_id)
+            logged = self._logged_by(done.batch_id, result.snapshot_id)
             if result.already and logged not in {None, self.run}:
                 # An earlier run brought this very batch in and told its counts; this one changed nothing.
                 result = replace(result, inserted=0, updated=0, deleted=0, unchanged=done.accepted)
@@ -334,7 +334,7 @@ class Ingestion:
             # A load that found nothing new made no snapshot, and there is nothing to log.
             if (result.already or result.snapshot_id != before) and logged is None:
                 # Noted at once: what comes now may fail, and the next try is not to log the batch again.
-                self._note({"log_index": self._log(done, result)})
+                self._note({"log_index": self._log(done, result), "snapshot": result.snapshot_id})
             notes["lag_s"] = self._lag_s(result)
             if self.order.mode in {Mode.USUAL, Mode.FULL} and isinstance(self.connector, Acknowledges):
                 source = self.resource.source
@@ -541,10 +541,16 @@ class Ingestion:
             index: int | None = connection.execute(query).scalar_one_or_none()
             return index
 
-    def _logged_by(self, batch_id: str) -> str | None:
-        """The run that wrote the log's entry of the batch."""
+    def _logged_by(self, batch_id: str, snapshot: int | None) -> str | None:
+        """The run that wrote the log's entry of the batch in this *snapshot*.
+
+        Of both: a source that returns to what it held before brings the same batch into another snapshot.
+        """
         query = select(Load.run).where(
-            Load.resource == self.code, Load.batch_id == batch_id, Load.log_index.is_not(None)
+            Load.resource == self.code,
+            Load.batch_id == batch_id,
+            Load.snapshot == snapshot,
+            Load.log_index.is_not(None),
         )
         with self.control.reading() as connection:
             run: str | None = connection.execute(query.order_by(Load.id).limit(1)).scalar_one_or_none()
@@ -564,8 +570,14 @@ class Ingestion:
             "deleted": result.deleted,
             "unchanged": result.unchanged,
         }
-        recorded = Evidence.open(self.settings).append("load.committed", actor=ACTOR, resource=self.code, facts=facts)
-        return recorded.index
+        evidence = Evidence.open(self.settings)
+        if result.already:
+            # A run that was killed between its entry and its record has logged what nobody remembers.
+            same = {name: facts[name] for name in ("batch", "snapshot")}
+            found = evidence.look_back("load.committed", resource=self.code, facts=same)
+            if found is not None:
+                return found
+        return evidence.append("load.committed", actor=ACTOR, resource=self.code, facts=facts).index
 
     def _tidy(self) -> None:
         """Remove this run's staged files: all they held is committed. A crash here leaves files nobody reads."""

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from catalog.model import Mask
+from hub.registry import dag_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,7 +124,7 @@ def event(
         "producer": PRODUCER,
         "schemaURL": SPEC,
         "run": {"runId": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{resource.code}/{run}")), "facets": facets},
-        "job": {"namespace": NAMESPACE, "name": f"ingest.{resource.code}", "facets": {}},
+        "job": {"namespace": NAMESPACE, "name": dag_of(resource.code), "facets": {}},
         "inputs": [{"namespace": source[0], "name": source[1], "facets": {}}],
         "outputs": [output],
     }

@@ -239,6 +239,17 @@ def rows_of(path: Path, dag: str | None) -> list[dict[str, Any]]:
     return [row for row in _rows_with(path, part) if row[name] == dag]
 
 
+def pools_of(path: Path) -> dict[str, int]:
+    """The pools of the source systems and how many connections each bounds, without taking the resources apart."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            head = file.readline()
+    except FileNotFoundError:
+        return {}
+    pools: dict[str, int] = json.loads(head.rstrip().removesuffix(', "resources": [') + "}")["pools"]
+    return pools
+
+
 def _rows_with(path: Path, part: str) -> Iterator[dict[str, Any]]:
     try:
         _, *rows = path.read_text(encoding="utf-8").split("\n")

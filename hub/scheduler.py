@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
+from sqlalchemy import URL
 
 from hub import registry
 from hub.errors import SchedulerFailedError, SchedulerUnreachableError
@@ -40,6 +41,7 @@ ALL_ANEW = timedelta(minutes=2)
 OVERLAP = timedelta(seconds=10)
 RETRY_DELAY_S = 20
 STOP_GRACE_S = 3
+WRITER_WAIT_S = 60
 REQUEST_TIMEOUT_S = 30
 PAGE = 100
 START_TIMEOUT_S = 180
@@ -400,7 +402,11 @@ class EmbeddedAirflow:
     def _environment(self) -> dict[str, str]:
         home = self.settings.airflow
         parallelism = TASKS_PER_CORE * (os.cpu_count() or 1)
+        # One writer at a time: beyond a thousand DAGs one of Airflow's own transactions can hold it for longer than the
+        # five seconds that others would wait, and a task that cannot report what it did has failed.
+        metadata = URL.create("sqlite", database=str(home / "airflow.db"), query={"timeout": str(WRITER_WAIT_S)})
         return {
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata.render_as_string(),
             **os.environ,
             "AIRFLOW_HOME": str(home),
             "ZHENGTONG_HOME": str(self.settings.home),

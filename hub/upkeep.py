@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from catalog.model import Disposition
+from connectors.errors import ConnectorError
 from hub import alerts, loads, pauses, storing
 from hub.control import Load, ReconciliationRow, row_dict
 from hub.ingestion import ACTOR, Ingestion
 from hub.office import Office
 from hub.orders import LoadOrder, Mode
+from hub.registry import pool_of
 from hub.settings import Settings
 from warehouse import runs
-from warehouse.errors import TableMissingError
+from warehouse.errors import TableMissingError, WarehouseError
 from warehouse.maintain import Policy
 
 if TYPE_CHECKING:
@@ -144,28 +146,59 @@ def fsck(office: Office, codes: Sequence[str] = (), *, deep: bool = False) -> li
     return found
 
 
-def due_for_reconciling() -> list[str]:
-    """The resources whose last comparison with their source is longest ago, as many as a night has time for."""
+def due_for_reconciling() -> dict[str, list[str]]:
+    """The resources whose last comparison with their source is longest ago, as many as a night has time for.
+
+    By the pool of their system, for their sources are read as any load reads them.
+    """
     with Office.open(Settings.from_environment()) as office:
-        query = sa.select(ReconciliationRow.resource, sa.func.max(ReconciliationRow.at).label("at")).group_by(
-            ReconciliationRow.resource
-        )
-        with office.control.reading() as connection:
-            last = {row.resource: row.at for row in connection.execute(query)}
-        loaded = loads.successes(office.control)
-        never = office.now() - timedelta(days=36_500)
-        # What is appended has no state of its own to compare: its source may forget what we keep. And where loads are
-        # held back, the source is not to be read.
-        held = {found.resource for found in pauses.paused(office.control)}
-        there = [r for r in office.list_.resources if r.code in loaded and r.code not in held]
-        codes = [r.code for r in there if r.disposition is not Disposition.APPEND]
-        return sorted(codes, key=lambda code: (last.get(code, never), code))[:RECONCILED_A_NIGHT]
+        chosen: dict[str, list[str]] = {}
+        for code in _longest_ago(office)[:RECONCILED_A_NIGHT]:
+            chosen.setdefault(pool_of(office.list_.by_code[code].source.system), []).append(code)
+        return chosen
 
 
-def reconcile_once(code: str, secrets: Mapping[str, Callable[[str], str | None]] | None = None) -> dict[str, Any]:
-    """Compare one table with its source, as the scheduler does; *secrets* as in `hub.ingestion.Ingestion`."""
+def _longest_ago(office: Office) -> list[str]:
+    query = sa.select(ReconciliationRow.resource, sa.func.max(ReconciliationRow.at).label("at")).group_by(
+        ReconciliationRow.resource
+    )
+    with office.control.reading() as connection:
+        last = {row.resource: row.at for row in connection.execute(query)}
+    loaded = loads.successes(office.control)
+    never = office.now() - timedelta(days=36_500)
+    # What is appended has no state of its own to compare: its source may forget what we keep. And where loads are
+    # held back, the source is not to be read.
+    held = {found.resource for found in pauses.paused(office.control)}
+    there = [r for r in office.list_.resources if r.code in loaded and r.code not in held]
+    codes = [r.code for r in there if r.disposition is not Disposition.APPEND]
+    return sorted(codes, key=lambda code: (last.get(code, never), code))
+
+
+def reconcile_in_turn(
+    codes: Sequence[str], since: datetime, secrets: Mapping[str, Callable[[str], str | None]] | None = None
+) -> list[dict[str, Any]]:
+    """Compare each of *codes* with its source, as the scheduler does; *secrets* as in `hub.ingestion.Ingestion`.
+
+    What was compared *since* is not read again, so a second try does what the first one left. One source that fails
+    keeps none of the others waiting.
+
+    Raises:
+        ConnectorError, WarehouseError: the first that was met and is worth another try, else the first, at the end.
+    """
+    done: list[dict[str, Any]] = []
+    failures: list[ConnectorError | WarehouseError] = []
     with Office.open(Settings.from_environment()) as office:
-        return reconcile(office, code, secrets)
+        for code in codes:
+            last = last_comparison(office, code)
+            if last is not None and last >= since:
+                continue
+            try:
+                done.append(reconcile(office, code, secrets))
+            except (ConnectorError, WarehouseError) as failure:
+                failures.append(failure)
+    if failures:
+        raise next((failure for failure in failures if getattr(failure, "retryable", False)), failures[0])
+    return done
 
 
 def reconcile(

@@ -301,6 +301,15 @@ def test_status_lists_are_kept_fresh_by_a_dag_of_their_own(every_dag):
     assert list(every_dag["publish_status"]["tasks"]) == ["publish"]
 
 
+def test_a_source_is_compared_in_its_own_pool(every_dag):
+    tasks = every_dag["reconcile_resources"]["tasks"]
+    pools = compiled()["pools"]
+    assert {name: task["pool"] for name, task in tasks.items() if name != "choose"} == {
+        f"reconcile.{pool}": pool for pool in pools
+    }
+    assert tasks["choose"]["downstream"] == sorted(f"reconcile.{pool}" for pool in pools)
+
+
 def test_the_form_orders_what_a_load_can_do(every_dag):
     dag = every_dag["order_load"]
     assert dag["tasks"]["judge"]["downstream"] == ["trigger"]

@@ -280,6 +280,32 @@ def test_a_commit_that_landed_but_was_reported_failed_is_recognised_and_logged_o
     assert report(settings, DROP, "one").inserted == 100
 
 
+def test_a_source_that_returns_to_what_it_held_is_logged_each_time(settings, tmp_path):
+    for run, rows in enumerate((people(30), people(29), people(30), people(30), people(29))):
+        write_csv(tmp_path / "drop" / "people.csv", rows)
+        run_here(settings, DROP, f"run-{run}")
+    entries = committed(settings)
+    assert [(one.facts["inserted"], one.facts["deleted"]) for one in entries] == [(30, 0), (0, 1), (1, 0), (0, 1)]
+    assert entries[0].facts["batch"] == entries[2].facts["batch"]
+    assert [entry.facts["snapshot"] for entry in entries] == [
+        str(info.snapshot_id) for info in reversed(Warehouse(settings.warehouse).snapshots(DROP))
+    ]
+    told = [report(settings, DROP, f"run-{run}") for run in range(5)]
+    assert told[3].outcome == "unchanged"
+    assert len({one.log_index for one in told if one.log_index is not None}) == 4
+
+
+def test_a_run_that_ended_between_its_entry_and_its_record_is_not_logged_twice(settings, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Ingestion, "_note", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run_here(settings, DROP, "one")
+    (entry,) = committed(settings)
+    run_here(settings, DROP, "two")
+    assert committed(settings) == [entry]
+    assert report(settings, DROP, "two").log_index is not None
+
+
 CHILD = """
 import sys
 from pathlib import Path

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from catalog.model import Disposition, SourceRef
+from connectors.errors import SourceDeniedError, SourceUnavailableError
 from hub import alerts, loads, pauses, storing, upkeep
 from hub.actors import Actor
 from hub.control import Load, ReconciliationRow
@@ -110,25 +111,53 @@ class TestWhoseTurn:
         compared(office, old, 30)
         compared(office, old, 9)
         compared(office, newer, 2)
-        assert upkeep.due_for_reconciling() == [new, old, newer]
+        assert upkeep.due_for_reconciling() == {"source.s": [new, old, newer]}
 
     def test_what_was_never_loaded_or_is_only_appended_is_left_out(self, office):
         kept, appended = self.codes(office, Disposition.REPLACE, Disposition.APPEND)
-        assert upkeep.due_for_reconciling() == [kept]
+        assert upkeep.due_for_reconciling() == {"source.s": [kept]}
         with office.control.writing() as connection:
             connection.execute(sa.delete(Load))
-        assert upkeep.due_for_reconciling() == []
-        assert appended not in upkeep.due_for_reconciling()
+        assert upkeep.due_for_reconciling() == {}
+        assert appended not in str(upkeep.due_for_reconciling())
 
     def test_the_source_of_what_is_held_back_is_not_read(self, office):
         held, other = self.codes(office, Disposition.REPLACE, Disposition.REPLACE)
         pauses.pause(office, held, Actor("GA", "data-engineer"), "检修")
-        assert upkeep.due_for_reconciling() == [other]
+        assert upkeep.due_for_reconciling() == {"source.s": [other]}
 
     def test_a_night_has_an_end(self, office, monkeypatch):
         monkeypatch.setattr(upkeep, "RECONCILED_A_NIGHT", 2)
         codes = self.codes(office, *[Disposition.REPLACE] * 3)
-        assert upkeep.due_for_reconciling() == codes[:2]
+        assert upkeep.due_for_reconciling() == {"source.s": codes[:2]}
+
+    def test_one_source_that_fails_keeps_none_waiting_and_a_second_try_does_what_is_left(self, office, monkeypatch):
+        denied, down, one, two = self.codes(office, *[Disposition.REPLACE] * 4)
+        since = office.now()
+        compared(office, two, 0)
+        failing = {
+            denied: SourceDeniedError(problem="login_refused", where=denied),
+            down: SourceUnavailableError(problem="cannot_connect", where=down),
+        }
+        asked = []
+
+        def read(office, code, secrets):
+            asked.append(code)
+            if code in failing:
+                raise failing[code]
+            compared(office, code, 0)
+            return {"resource": code}
+
+        monkeypatch.setattr(upkeep, "reconcile", read)
+        with pytest.raises(SourceUnavailableError):
+            upkeep.reconcile_in_turn([denied, down, one, two], since)
+        assert asked == [denied, down, one]
+        del failing[down]
+        with pytest.raises(SourceDeniedError):
+            upkeep.reconcile_in_turn([denied, down, one, two], since)
+        assert asked == [denied, down, one, denied, down]
+        failing.clear()
+        assert upkeep.reconcile_in_turn([denied, down, one, two], since) == [{"resource": denied}]
 
 
 class TestFsck:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from croniter import croniter
+from sqlalchemy import make_url
 
 from catalog.load import load
 from hub import registry, scheduler
@@ -168,6 +169,20 @@ def test_everything_listens_on_loopback_and_secrets_are_for_the_owner(settings, 
     again = EmbeddedAirflow(settings, REPOSITORY / "dags")
     again.begin()
     assert json.loads(again.password_file.read_text())["admin"] == password
+
+
+def test_a_task_waits_for_the_metadata_and_another_database_is_whoever_runs_it_s_choice(settings, monkeypatch):
+    monkeypatch.setattr(EmbeddedAirflow, "_launch", lambda *_: None)
+    monkeypatch.delenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", raising=False)
+    airflow = EmbeddedAirflow(settings, REPOSITORY / "dags")
+    airflow.begin()
+    url = make_url(airflow.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
+    assert url.database == str(settings.airflow / "airflow.db")
+    assert int(url.query["timeout"]) >= 60
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql+psycopg2://airflow@/airflow")
+    again = EmbeddedAirflow(settings, REPOSITORY / "dags")
+    again.begin()
+    assert again.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].startswith("postgresql")
 
 
 def test_a_component_that_ends_is_named_with_its_log_and_nothing_is_left_running(settings, monkeypatch):
