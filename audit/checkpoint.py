@@ -18,7 +18,7 @@ from .tree import HASH_BYTES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .notes import SignerKey, VerifierKey
+    from .notes import Signer, Verifier
 
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _FIXED_LINES = 3
@@ -44,7 +44,7 @@ class Checkpoint:
         lines = (self.origin, str(self.size), base64.b64encode(self.root).decode(), *self.extensions)
         return "".join(f"{line}\n" for line in lines)
 
-    def sign(self, signers: Sequence[SignerKey]) -> str:
+    def sign(self, signers: Sequence[Signer]) -> str:
         """The signed note."""
         return sign_note(self.text(), signers)
 
@@ -70,13 +70,17 @@ def parse(text: str) -> Checkpoint:
     return found
 
 
-def open_checkpoint(note: str, verifiers: Sequence[VerifierKey], origin: str | None = None) -> Checkpoint:
+def open_checkpoint(
+    note: str, verifiers: Sequence[Verifier], origin: str | None = None, *, also: Sequence[Verifier] = ()
+) -> Checkpoint:
     """The checkpoint in *note* once a trusted key is found to have signed it; of *origin*, if that is given.
+
+    With *also* every one of those must have signed it, too: a second signature, or witnesses.
 
     Raises:
         CheckpointInvalidError: malformed, of another log, or signed by nobody among *verifiers*.
     """
-    found = parse(open_note(note, verifiers))
+    found = parse(open_note(note, verifiers, also=also))
     if origin is not None and found.origin != origin:
         raise CheckpointInvalidError(problem=f"it is of the log `{found.origin}`, not of `{origin}`")
     return found

@@ -9,7 +9,7 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -121,10 +121,37 @@ class SignerKey:
     def signature_line(self, text: str) -> str:
         """``— name base64(key id ‖ signature)`` and a newline."""
         signature = Ed25519PrivateKey.from_private_bytes(self.seed).sign(text.encode())
-        return f"{_DASH}{self.name} {_b64(self.verifier.key_id + signature)}\n"
+        return signature_line(self.name, self.verifier.key_id, signature)
 
 
-def sign_note(text: str, signers: Sequence[SignerKey]) -> str:
+class Verifier(Protocol):
+    """A key that a note may be signed with: this module's, or one of `audit.keys`."""
+
+    @property
+    def name(self) -> str:
+        """The name it signs under."""
+
+    @property
+    def key_id(self) -> bytes:
+        """Four bytes; with the name they say which signature is its own."""
+
+    def verify(self, text: str, signature: bytes) -> None:
+        """Check *signature* over *text*. Raises: NoteInvalidError."""
+
+
+class Signer(Protocol):
+    """Whoever can write a signature line."""
+
+    def signature_line(self, text: str) -> str:
+        """``— name base64(key id ‖ signature)`` and a newline."""
+
+
+def signature_line(name: str, key_id: bytes, signature: bytes) -> str:
+    """The line of a signature in a note, with its newline."""
+    return f"{_DASH}{name} {_b64(key_id + signature)}\n"
+
+
+def sign_note(text: str, signers: Sequence[Signer]) -> str:
     """The signed note over *text*, which ends in a newline and holds no other control characters.
 
     Raises:
@@ -138,8 +165,8 @@ def sign_note(text: str, signers: Sequence[SignerKey]) -> str:
     return text + "\n" + "".join(signer.signature_line(text) for signer in signers)
 
 
-def open_note(note: str, verifiers: Sequence[VerifierKey]) -> str:
-    """The text of *note*, once at least one of *verifiers* is found to have signed it.
+def open_note(note: str, verifiers: Sequence[Verifier], *, also: Sequence[Verifier] = ()) -> str:
+    """The text of *note*, once at least one of *verifiers*, and every one of *also*, is found to have signed it.
 
     Signatures of unknown keys are ignored. A signature that claims a known key and fails rejects the whole note.
 
@@ -155,16 +182,19 @@ def open_note(note: str, verifiers: Sequence[VerifierKey]) -> str:
     text, lines = note[: cut + 1], note[cut + 2 :].split("\n")[:-1]
     if not lines or len(lines) > MAX_SIGNATURES:
         raise NoteInvalidError(problem=f"no signature, or more than {MAX_SIGNATURES}")
-    known = {(v.name, v.key_id): v for v in verifiers}
-    verified = 0
+    known = {(v.name, v.key_id): v for v in (*verifiers, *also)}
+    signed = set()
     for line in lines:
         name, blob = _split_signature(line)
         key = known.get((name, blob[:_KEY_ID_BYTES]))
         if key is not None:
             key.verify(text, blob[_KEY_ID_BYTES:])
-            verified += 1
-    if not verified:
+            signed.add((name, key.key_id))
+    if not any((v.name, v.key_id) in signed for v in verifiers):
         raise NoteInvalidError(problem="no trusted key signed it")
+    for one in also:
+        if (one.name, one.key_id) not in signed:
+            raise NoteInvalidError(problem=f"the second signature, of `{one.name}`, is missing")
     return text
 
 
