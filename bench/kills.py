@@ -189,7 +189,7 @@ def outcome(root: Path, wanted: InformationResource) -> dict[str, Any]:
         sample = [index.find("code", row["code"]) for row in rows[:: max(1, len(rows) // 50)]]
         history = house.snapshots(wanted.code)
         told = ("inserted", "updated", "deleted", "unchanged", "rejected", "cursor", "total")
-        rejected = [(r.line, [str(x) for x in r.reasons]) for r in house.quarantine(wanted.code)]
+        rejected = [(r.line, [str(x) for x in r.reasons]) for r in house.rejected(wanted)]
         changes = house.changes(wanted.code, None, 10 * ROWS)
         assert [c.seq for c in changes] == list(range(1, len(changes) + 1))
         assert len({row["code"] for row in rows}) == len(rows)

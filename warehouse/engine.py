@@ -345,24 +345,6 @@ class Warehouse:
         """At most *limit* rows of a file of rejected rows, such as a check leaves that was stopped by its budget."""
         return _read_rejected(path, limit)
 
-    def quarantine(self, code: str, *, limit: int = 1000) -> list[Rejected]:
-        """At most *limit* rows that are rejected now: of all loads back to the last full pull or replay.
-
-        Raises:
-            TableMissingError
-            StagedFileDamagedError: a quarantine file was lost or altered.
-        """
-        told = self.snapshots(code)
-        replaced = tables.load(self._catalog, code).properties.get(tables.PREFIX + "disposition") == "replace"
-        found: list[Rejected] = []
-        for info in told:
-            if info.rejected and len(found) < limit:
-                found += _read_rejected(self.quarantine_file(code, info.snapshot_id), limit - len(found))
-            # What is still wrong of all that came before is in the quarantine of such a load again.
-            if replaced or {replay.REPLAY, replay.WHOLE} & info.facts.keys():
-                break
-        return found
-
     # --- keeping in order ---
 
     def maintain(self, code: str, policy: Policy, now: datetime) -> MaintenanceReport:

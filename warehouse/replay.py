@@ -133,6 +133,11 @@ class _Rejects:
             self._settle_pulled()
         else:
             self._settle_upserted()
+            # A version that contradicts the history kept is not cured by a newer one.
+            self.con.execute(
+                "DELETE FROM settled WHERE _row IN (SELECT _row FROM read "
+                "WHERE list_bool_or([starts_with(r, 'version_conflict:') FOR r IN _reasons]))"
+            )
         text = sql.names(self.columns)
         # What was read again with every delta was rejected with every delta.
         self.con.execute(

@@ -80,7 +80,7 @@ class Attention:
             drifts.decide(self.office, found.resource, Actor.parse(by), approve=True, digest=found.digest)
             asked[found.resource] = {}
         for code in REFERENCES:
-            rejected = self.house.quarantine(code)
+            rejected = self.house.rejected(self.office.list_.by_code[code])
             if any(reason.code == "no_reference" for row in rejected for reason in row.reasons):
                 asked[code] = {"replay": True}
         asked |= {found["resource"]: {"full": True} for found in compared if differs(found)}

@@ -33,7 +33,7 @@ def test_a_reference_is_looked_up_in_the_other_table(loader):
     loader.load(other, [("1", "x")])
     loader.load(resource, [("a", "1"), ("b", "2")])
     assert loader.rows(resource) == [("a", "1")]
-    (rejected,) = loader.house.quarantine(resource.code)
+    (rejected,) = loader.house.rejected(resource)
     assert rejected.values["code"] == "b"
 
 

@@ -45,7 +45,7 @@ def test_first_load_holds_rows_cursor_counts_and_quarantine_in_one_snapshot(load
     ]
     path = loader.house.quarantine_file(resource.code, info.snapshot_id)
     assert path.is_relative_to(loader.house.root)
-    (rejected,) = loader.house.quarantine(resource.code)
+    (rejected,) = loader.house.rejected(resource)
     assert (rejected.line, [str(r) for r in rejected.reasons]) == (2, ["null_not_allowed:name"])
     assert rejected.values["code"] == "A2"
     assert rejected.batch_id == info.batch_id
@@ -132,17 +132,20 @@ def test_conflicting_rows_are_all_quarantined_and_the_table_keeps_what_it_had(lo
     done = loader.load(resource, [("a", "8"), ("a", "9"), ("b", "2"), ("b", "2")])
     assert done.changed == 0
     assert loader.rows(resource) == [("a", "1"), ("b", "2")]
-    found = {(r.line, str(r.reasons[0])) for r in loader.house.quarantine(resource.code)}
-    assert found == {(1, "conflicting_key:code"), (2, "conflicting_key:code"), (4, "duplicate_key:code")}
+    found = {(r.line, str(r.reasons[0])) for r in loader.house.rejected(resource)}
+    # A repeat needs nobody's attention: the row that it repeats was taken. The file has it all the same.
+    assert found == {(1, "conflicting_key:code"), (2, "conflicting_key:code")}
+    path = loader.house.quarantine_file(resource.code, done.snapshot_id)
+    assert {(r.line, str(r.reasons[0])) for r in loader.house.rejected_in(path)} == found | {(4, "duplicate_key:code")}
 
 
 def test_a_clean_full_pull_clears_the_quarantine_that_is_in_force(loader):
     resource = pairs(Disposition.REPLACE)
     loader.load(resource, [("a", "1"), (None, "2")])
-    assert len(loader.house.quarantine(resource.code)) == 1
+    assert len(loader.house.rejected(resource)) == 1
     done = loader.load(resource, [("a", "1")])
     assert done.changed == 0
-    assert loader.house.quarantine(resource.code) == []
+    assert loader.house.rejected(resource) == []
 
 
 def test_merge_takes_the_newest_row_of_a_key_whatever_their_order(loader):
@@ -163,7 +166,7 @@ def test_merge_quarantines_different_rows_of_the_same_moment(loader):
     done = loader.load(resource, rows, "2024-01-02")
     assert (done.inserted, done.updated) == (1, 0)
     assert loader.rows(resource, fields=["value"]) == [("1",), ("1",)]
-    assert {str(r) for row in loader.house.quarantine(resource.code) for r in row.reasons} == {"conflicting_key:code"}
+    assert {str(r) for row in loader.house.rejected(resource) for r in row.reasons} == {"conflicting_key:code"}
 
 
 def test_merge_upserts_deletes_by_flag_and_nothing_by_absence(loader):
@@ -204,7 +207,7 @@ def test_append_keeps_what_it_has_and_quarantines_a_record_that_changed(loader):
     done = loader.load(resource, [("b", "2"), ("a", "9"), ("c", "3"), ("", "4")])
     assert (done.inserted, done.updated, done.unchanged, done.quarantined) == (1, 0, 1, 1)
     assert loader.rows(resource) == [("a", "1"), ("b", "2"), ("c", "3")]
-    found = [(r.line, str(r.reasons[0]), r.values["value"]) for r in loader.house.quarantine(resource.code)]
+    found = [(r.line, str(r.reasons[0]), r.values["value"]) for r in loader.house.rejected(resource)]
     assert found == [(2, "appended_key_changed:code", "9"), (4, "null_key:code", "4")]
     assert loader.house.snapshots(resource.code)[0].rejected == 2
 
@@ -348,7 +351,7 @@ def test_a_lost_quarantine_file_is_noticed(loader):
     path = loader.house.quarantine_file(resource.code, done.snapshot_id)
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(StagedFileDamagedError):
-        loader.house.quarantine(resource.code)
+        loader.house.rejected(resource)
 
 
 def test_an_initial_load_is_sorted_in_files_of_bounded_size(small_files):

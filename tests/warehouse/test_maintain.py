@@ -177,7 +177,7 @@ class TestExpiry:
         far = datetime.now(UTC) + timedelta(days=5000)
         loader.house.maintain(resource.code, Policy(keep_days=0), far)
         assert [s.snapshot_id for s in loader.house.snapshots(resource.code)] == [ids[3]]
-        assert loader.house.quarantine(resource.code)[0].values["value"] == "bad 100"
+        assert loader.house.rejected(resource)[0].values["value"] == "bad 100"
         loader.load(resource, [("a", "now")])
         assert loader.rows(resource) == [("a", "now")]
 

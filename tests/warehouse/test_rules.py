@@ -275,7 +275,7 @@ def test_a_load_rejects_what_breaks_a_rule_and_says_which(loader):
         ],
     )
     assert [row[0] for row in loader.rows(resource)] == ["a", "e"]
-    found = {r.line: [str(x) for x in r.reasons] for r in loader.house.quarantine("r_test")}
+    found = {r.line: [str(x) for x in r.reasons] for r in loader.house.rejected(resource)}
     assert found == {
         2: ["cross_field:closed"],
         3: ["cross_field:opened"],
@@ -297,7 +297,7 @@ def test_nothing_is_missing_in_a_resource_that_was_never_loaded(loader, threshol
     loader.load(regions, [("3412",)])
     if threshold == 1.0:
         assert loader.load(resource, [("a", "3412"), ("b", "3414")]).unchanged == 1
-        assert len(loader.house.quarantine("r_test")) == 1
+        assert len(loader.house.rejected(resource)) == 1
     else:
         with pytest.raises(QualityGateError):
             loader.load(resource, [("a", "3412"), ("b", "3414")])
@@ -315,4 +315,4 @@ def test_a_row_marked_deleted_is_spared(loader):
         "2026-01-01",
     )
     assert done.inserted == 1
-    assert [r.line for r in loader.house.quarantine("r_test")] == [2]
+    assert [r.line for r in loader.house.rejected(resource)] == [2]

@@ -101,7 +101,7 @@ def test_a_late_row_that_contradicts_a_version_of_its_moment_is_quarantined(load
     done = load(loader, resource, rows, 4)
     assert (done.inserted, done.updated, done.quarantined) == (1, 0, 1)
     assert [v[1] for v in versions(loader, resource)] == ["v1", "v2", "1"]
-    (rejected,) = loader.house.quarantine(resource.code)
+    (rejected,) = loader.house.rejected(resource)
     assert [str(r) for r in rejected.reasons] == ["version_conflict:code"]
     assert rejected.values["value"] == "other"
     assert "同一时刻" in rejected.reasons[0].text("zh")

@@ -62,8 +62,8 @@ def replayed(warehouse, resource, into):
     return warehouse.commit(resource, staged, warehouse.check(resource, staged, into.parent, now=NOW))
 
 
-def reasons(warehouse, code):
-    return Counter(reason.code for row in warehouse.quarantine(code) for reason in row.reasons)
+def reasons(warehouse, resource):
+    return Counter(reason.code for row in warehouse.rejected(resource) for reason in row.reasons)
 
 
 def test_first_load_and_second_day(own_city, demo_list, demo_data, tmp_path):
@@ -96,11 +96,11 @@ def test_first_load_and_second_day(own_city, demo_list, demo_data, tmp_path):
         assert warehouse.count(code) == after.table_rows(code) - expected.replayed, code
 
     # What waited for the mended resource comes in by a replay, the rest stays out.
-    assert reasons(warehouse, TENANCIES) == dict(made.resources[TENANCIES].rejects)
+    assert reasons(warehouse, demo_list.by_code[TENANCIES]) == dict(made.resources[TENANCIES].rejects)
     again = replayed(warehouse, demo_list.by_code[TENANCIES], tmp_path / "day2/replayed.parquet")
     assert (again.inserted, again.updated) == (changes[TENANCIES].replayed, 0)
     assert warehouse.count(TENANCIES) == after.table_rows(TENANCIES)
-    assert set(reasons(warehouse, TENANCIES)) == {"cross_field"}
+    assert set(reasons(warehouse, demo_list.by_code[TENANCIES])) == {"cross_field"}
 
     # The bureau was told of each batch, no number stands in the clear, and what is gone is kept where it was promised.
     with closing(sqlite3.connect(own_city / "zj/front-end.sqlite")) as db:
