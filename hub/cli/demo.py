@@ -250,7 +250,7 @@ def _say_departments(story: Story, reports: list[LoadReport]) -> None:
         table(
             "",
             (say("拒绝原因（原文在隔离区）", "Why rejected (the text is in quarantine)"), say("条数", "Rows")),
-            ([Reason(r, "…").text(LANG, say("信息项", "field")), n] for r, n in ordered),
+            ([Reason(r, "…").text(LANG, say("信息项", "…")), n] for r, n in ordered),
             right=(1,),
         )
 
