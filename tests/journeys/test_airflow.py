@@ -439,7 +439,7 @@ def test_a_long_transaction_of_airflow_s_own_fails_no_task(city):
     city.airflow.create_run(dag, run)
     city.airflow.unpause(dag)
     city.wait(lambda: "running" in city.states(dag, run).values(), "no task began")
-    # As long as drawing a thousand DAGs anew may take; without patience a task gives up after five seconds.
+    # Longer than drawing a thousand DAGs anew takes; Airflow's own tries again bear a part of it.
     with closing(sqlite3.connect(city.settings.airflow / "airflow.db", timeout=30, isolation_level=None)) as metadata:
         metadata.execute("BEGIN IMMEDIATE")
         time.sleep(12)
