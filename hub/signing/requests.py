@@ -14,7 +14,6 @@ A check, by number:
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import secrets
@@ -23,6 +22,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from hub.signatures import content_digest
 from hub.signing.algorithms import key_id
 from hub.signing.errors import (
     FieldMalformedError,
@@ -146,11 +146,6 @@ def verify(
     key.verify(signature, _base(message, said, said.text))  # step 7
     nonces.take(key_name, nonce, until=created + LIFETIME_S, now=at)  # step 8
     return Signed(key_name, datetime.fromtimestamp(created, UTC), nonce, tuple(str(i.value) for i in said.items))
-
-
-def content_digest(body: bytes) -> str:
-    """The Content-Digest field of *body* (RFC 9530 §2) with SHA-256."""
-    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
 
 
 def is_signed(message: Message) -> bool:

@@ -5,7 +5,7 @@ import json
 import sqlite3
 import threading
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -431,18 +431,3 @@ def test_what_is_well_again_is_told_no_longer(city):
         kinds = {(alert.resource, alert.kind) for alert in alerts.open_alerts(control)}
     assert (DENIED, "source_closed") in kinds
     assert not {resource for resource, _ in kinds} & {SLOW, SHAPE, DOWN}
-
-
-def test_a_long_transaction_of_airflow_s_own_fails_no_task(city):
-    dag, run = registry.dag_of(BASE), "held"
-    city.airflow.unpause(dag, paused=True)
-    city.airflow.create_run(dag, run)
-    city.airflow.unpause(dag)
-    city.wait(lambda: "running" in city.states(dag, run).values(), "no task began")
-    # Longer than drawing a thousand DAGs anew takes; Airflow's own tries again bear a part of it.
-    with closing(sqlite3.connect(city.settings.airflow / "airflow.db", timeout=30, isolation_level=None)) as metadata:
-        metadata.execute("BEGIN IMMEDIATE")
-        time.sleep(12)
-        metadata.execute("ROLLBACK")
-    assert city.ended(dag, run) == "success"
-    assert {one["try_number"] for one in city.tasks(dag, run).values()} == {1}

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import select
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from tests.services import mariadb as module
+from tests.services.ending import ends_with_its_tests
 from tests.services.mariadb import mariadb, mariadb_url
 
 __all__ = ["mariadb", "mariadb_url"]
 
-REPOSITORY = Path(__file__).parents[2]
 HOLD = """
 import sys
 from tests.services.mariadb import running
@@ -32,30 +27,7 @@ needed = pytest.mark.skipif(module.missing() is not None, reason=module.missing(
 @pytest.mark.service("mariadb")
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, None], ids=["killed", "ctrl-c", "ended"])
 def test_the_server_ends_with_the_tests(end):
-    tests = subprocess.Popen(
-        [sys.executable, "-c", HOLD],
-        cwd=REPOSITORY,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    pid, folder = tests.stdout.readline().split()
-    server = os.pidfd_open(int(pid))
-    try:
-        if end is None:
-            tests.stdin.close()
-        else:
-            tests.send_signal(end)
-        # The descriptor of a process can be read once the process has ended.
-        assert select.select([server], [], [], 30)[0]
-        tests.wait(30)
-    finally:
-        os.close(server)
-        tests.stdout.close()
-        tests.stdin.close()
-    if end != signal.SIGKILL:
-        assert not Path(folder).exists()
+    ends_with_its_tests(HOLD, end)
 
 
 @pytest.mark.service("mariadb")

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import select
 import signal
-import subprocess
-import sys
 from contextlib import closing
-from pathlib import Path
 
 import paramiko
 import pytest
 
 from tests.services import sftp as module
+from tests.services.ending import ends_with_its_tests
 from tests.services.sftp import sftp
 
 __all__ = ["sftp"]
 
-REPOSITORY = Path(__file__).parents[2]
 HOLD = """
 import sys
 from tests.services.sftp import running
@@ -63,30 +58,7 @@ def test_files_are_served_to_who_has_the_key_and_to_nobody_else(sftp):
 @pytest.mark.service("sftp")
 @pytest.mark.parametrize("end", [signal.SIGKILL, None], ids=["killed", "ended"])
 def test_the_server_ends_with_the_tests(end):
-    tests = subprocess.Popen(
-        [sys.executable, "-c", HOLD],
-        cwd=REPOSITORY,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    pid, folder = tests.stdout.readline().split()
-    server = os.pidfd_open(int(pid))
-    try:
-        if end is None:
-            tests.stdin.close()
-        else:
-            tests.send_signal(end)
-        # The descriptor of a process can be read once the process has ended.
-        assert select.select([server], [], [], 30)[0]
-        tests.wait(30)
-    finally:
-        os.close(server)
-        tests.stdout.close()
-        tests.stdin.close()
-    if end is None:
-        assert not Path(folder).exists()
+    ends_with_its_tests(HOLD, end)
 
 
 def test_where_it_is_required_its_absence_is_a_failure(monkeypatch):

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from croniter import croniter
-from sqlalchemy import make_url
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from catalog.load import load
 from hub import registry, scheduler
@@ -178,7 +179,14 @@ def test_a_task_waits_for_the_metadata_and_another_database_is_whoever_runs_it_s
     airflow.begin()
     url = make_url(airflow.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
     assert url.database == str(settings.airflow / "airflow.db")
-    assert int(url.query["timeout"]) >= 60
+    # What a connection then does is SQLite's word for it, in milliseconds; its own default is five seconds.
+    for connection in (url, url.set(drivername="sqlite+aiosqlite")):
+        engine = create_engine(connection) if connection is url else create_async_engine(connection).sync_engine
+        arguments = engine.dialect.create_connect_args(connection)
+        assert float(arguments[1]["timeout"]) == scheduler.WRITER_WAIT_S >= 60
+        engine.dispose()
+    with create_engine(url).connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == scheduler.WRITER_WAIT_S * 1000
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql+psycopg2://airflow@/airflow")
     again = EmbeddedAirflow(settings, REPOSITORY / "dags")
     again.begin()

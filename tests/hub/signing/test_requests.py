@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from audit import sm2
 from audit.errors import KeyTextError
+from hub.signatures import content_digest
 from hub.signing import algorithms, hmac_profile
 from hub.signing.errors import (
     FieldMalformedError,
@@ -27,7 +28,7 @@ from hub.signing.errors import (
     SigningError,
 )
 from hub.signing.nonces import LIFETIME_S, MemoryNonces
-from hub.signing.requests import TAG, _base, _ours, content_digest, is_signed, message_to, sign, verify
+from hub.signing.requests import TAG, _base, _ours, is_signed, message_to, sign, verify
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 BODY = b'{"keys": {"citizen_id": "11010519491231002X"}}'
