@@ -7,8 +7,6 @@ signature line. Whether both signatures are demanded is for whoever pins keys to
 from __future__ import annotations
 
 import base64
-import binascii
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey, MLDSA65PublicKey
 
 from .errors import KeyTextError, NoteInvalidError
-from .notes import signature_line
+from .notes import check_name, key_id_of, signature_line, split_key
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,7 +27,6 @@ CONTEXT: Final = b"c2sp.org/signed-note"
 """The context string of every ML-DSA signature over a note (FIPS 204, algorithm 2)."""
 
 _HEADER: Final = "cosignature/v1"
-_KEY_ID_BYTES: Final = 4
 _TIME_BYTES: Final = 8
 _ED25519_BYTES: Final = 32
 _COSIGNATURE_BYTES: Final = _TIME_BYTES + 64
@@ -46,14 +43,14 @@ class MlDsaVerifierKey:
     public: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
+        check_name(self.name)
         if len(self.public) != _ML_DSA_BYTES:
             raise KeyTextError(problem=f"an ML-DSA-65 key has {_ML_DSA_BYTES} bytes")
 
     @property
     def key_id(self) -> bytes:
         """SHA-256(name ‖ 0x0A ‖ `ML_DSA_65` ‖ public key)[:4]."""
-        return _key_id(self.name, ML_DSA_65 + self.public)
+        return key_id_of(self.name, ML_DSA_65 + self.public)
 
     def to_text(self) -> str:
         """``name+hash+base64``, the form that is pinned and handed around."""
@@ -80,7 +77,7 @@ class MlDsaSignerKey:
     seed: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
+        check_name(self.name)
         if len(self.seed) != _SEED_BYTES:
             raise KeyTextError(problem=f"an ML-DSA-65 seed has {_SEED_BYTES} bytes")
 
@@ -105,9 +102,9 @@ class MlDsaSignerKey:
         stripped = text.strip()
         if not stripped.startswith(_PRIVATE):
             raise KeyTextError(problem="a private key begins with PRIVATE+KEY+")
-        name, key_id, blob = _split(stripped.removeprefix(_PRIVATE))
+        name, key_id, blob = split_key(stripped.removeprefix(_PRIVATE))
         key = cls(name, _without(blob, ML_DSA_65))
-        if key.verifier.key_id != key_id:
+        if key.verifier.key_id.hex() != key_id:
             raise KeyTextError(problem="the hash does not belong to the key")
         return key
 
@@ -128,14 +125,14 @@ class WitnessVerifierKey:
     public: bytes
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
+        check_name(self.name)
         if len(self.public) != _ED25519_BYTES:
             raise KeyTextError(problem=f"an Ed25519 key has {_ED25519_BYTES} bytes")
 
     @property
     def key_id(self) -> bytes:
         """SHA-256(name ‖ 0x0A ‖ 0x04 ‖ public key)[:4]."""
-        return _key_id(self.name, COSIGNATURE + self.public)
+        return key_id_of(self.name, COSIGNATURE + self.public)
 
     def to_text(self) -> str:
         """``name+hash+base64``, the form that is pinned and handed around."""
@@ -166,7 +163,7 @@ class WitnessSignerKey:
     seed: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
+        check_name(self.name)
         if len(self.seed) != _SEED_BYTES:
             raise KeyTextError(problem=f"an Ed25519 seed has {_SEED_BYTES} bytes")
 
@@ -194,22 +191,13 @@ def _cosigned(text: str, seconds: int) -> bytes:
     return f"{_HEADER}\ntime {seconds}\n{text}".encode()
 
 
-def _check_name(name: str) -> None:
-    if not name or "+" in name or any(c.isspace() for c in name):
-        raise KeyTextError(problem="the name is empty, or holds a space or a plus sign")
-
-
-def _key_id(name: str, blob: bytes) -> bytes:
-    return hashlib.sha256(name.encode() + b"\n" + blob).digest()[:_KEY_ID_BYTES]
-
-
 def _key_text(name: str, blob: bytes) -> str:
-    return f"{name}+{_key_id(name, blob).hex()}+{base64.b64encode(blob).decode()}"
+    return f"{name}+{key_id_of(name, blob).hex()}+{base64.b64encode(blob).decode()}"
 
 
 def _read_key(text: str, type_: bytes) -> tuple[str, bytes]:
-    name, key_id, blob = _split(text.strip())
-    if _key_id(name, blob) != key_id:
+    name, key_id, blob = split_key(text.strip())
+    if key_id_of(name, blob).hex() != key_id:
         raise KeyTextError(problem="the hash does not belong to the key")
     return name, _without(blob, type_)
 
@@ -218,16 +206,3 @@ def _without(blob: bytes, type_: bytes) -> bytes:
     if not blob.startswith(type_):
         raise KeyTextError(problem="it is a key of another type")
     return blob.removeprefix(type_)
-
-
-def _split(text: str) -> tuple[str, bytes, bytes]:
-    # The base64 part may hold plus signs of its own; the name and the hash may not.
-    name, _, rest = text.partition("+")
-    key_id, _, encoded = rest.partition("+")
-    try:
-        blob = base64.b64decode(encoded.encode("ascii"), validate=True)
-        if base64.b64encode(blob).decode() != encoded:
-            raise KeyTextError(problem="the key is not canonical base64")
-        return name, bytes.fromhex(key_id), blob
-    except (binascii.Error, ValueError) as error:
-        raise KeyTextError(problem="the key is not base64, or its hash is not hex") from error

@@ -37,15 +37,14 @@ class VerifierKey:
     public: bytes
 
     def __post_init__(self) -> None:
-        if not self.name or "+" in self.name or any(c.isspace() for c in self.name):
-            raise KeyTextError(problem="the name is empty, or holds a space or a plus sign")
+        check_name(self.name)
         if len(self.public) != _KEY_BYTES:
             raise KeyTextError(problem=f"an Ed25519 key has {_KEY_BYTES} bytes")
 
     @property
     def key_id(self) -> bytes:
         """SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key)[:4]."""
-        return hashlib.sha256(self.name.encode() + b"\n" + _ED25519 + self.public).digest()[:_KEY_ID_BYTES]
+        return key_id_of(self.name, _ED25519 + self.public)
 
     def to_text(self) -> str:
         """``name+hash+base64``, the form that is pinned and handed around."""
@@ -212,16 +211,32 @@ def _split_signature(line: str) -> tuple[str, bytes]:
 
 
 def _split_key(text: str) -> tuple[str, str, bytes]:
+    name, key_id, blob = split_key(text)
+    if not blob.startswith(_ED25519):
+        raise KeyTextError(problem="only Ed25519 keys (type 0x01) are known")
+    return name, key_id, blob.removeprefix(_ED25519)
+
+
+def split_key(text: str) -> tuple[str, str, bytes]:
+    """Name, hash (hex) and type with key of the text of a key of any type. Raises: KeyTextError."""
     # The base64 part may hold plus signs of its own; the name and the hash may not.
     name, _, rest = text.partition("+")
     key_id, _, encoded = rest.partition("+")
     try:
-        key = _from_b64(encoded)
+        return name, key_id, _from_b64(encoded)
     except ValueError as error:
         raise KeyTextError(problem="the key is not base64") from error
-    if key[:1] != _ED25519:
-        raise KeyTextError(problem="only Ed25519 keys (type 0x01) are known")
-    return name, key_id, key[1:]
+
+
+def key_id_of(name: str, blob: bytes) -> bytes:
+    """The id of a key whose type and public bytes are *blob*: SHA-256(name ‖ 0x0A ‖ *blob*)[:4]."""
+    return hashlib.sha256(name.encode() + b"\n" + blob).digest()[:_KEY_ID_BYTES]
+
+
+def check_name(name: str) -> None:
+    """Raises: KeyTextError: it may not stand in a note."""
+    if not name or "+" in name or any(c.isspace() for c in name):
+        raise KeyTextError(problem="the name is empty, or holds a space or a plus sign")
 
 
 def _check_text(text: str) -> None:

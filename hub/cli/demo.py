@@ -125,6 +125,9 @@ def _tell(story: Story, airflow: EmbeddedAirflow) -> int:
         story, airflow, [r.code for r in story.list_.resources], say("归集全部资源", "Ingesting every resource")
     )
     fresh = manifest.day == 1
+    if fresh:
+        # The day is told by the loads of one run; no schedule that is due meanwhile takes a part of it.
+        airflow.hold()
     touched = sorted(story.next_day().resources)
     if fresh:
         title = say("第二天：来源有迟到的更正、删除和新批次", "Day two: a late correction, a delete, new batches")

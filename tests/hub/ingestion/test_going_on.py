@@ -53,7 +53,13 @@ def city(tmp_path, department):
 def command(city, pause_s, *arguments):
     env = {**os.environ, "ZHENGTONG_HOME": str(city.settings.home), "LANG": "C.UTF-8", "LC_ALL": ""}
     given = [sys.executable, "-c", PROGRAM, str(A_PART), str(pause_s), "ingest", "run", CODE, *arguments]
-    return subprocess.Popen(given, env=env, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # A shell in the background hands on that Ctrl-C is ignored; whoever types it is at a terminal.
+    return subprocess.Popen(given, env=env, cwd=REPOSITORY, preexec_fn=_at_a_terminal, **pipes)  # noqa: PLW1509
+
+
+def _at_a_terminal():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def killed_after(city, parts, sign=signal.SIGKILL):
