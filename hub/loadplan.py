@@ -100,6 +100,7 @@ def plans(office: Office, codes: Sequence[str] = ()) -> list[Plan]:
                     light=lights[resource.code],
                     trouble=troubles[resource.source.system],
                     now=office.now(),
+                    window_start=office.settings.window_start,
                 )
             )
     return found
@@ -114,8 +115,9 @@ def _plan(
     light: Light,
     trouble: Mapping[str, str],
     now: datetime,
+    window_start: int,
 ) -> Plan:
-    following: datetime = croniter(registry.cron_of(resource), now.astimezone(ZONE)).get_next(datetime)
+    following: datetime = croniter(registry.cron_of(resource, window_start), now.astimezone(ZONE)).get_next(datetime)
     return Plan(
         resource=resource.code,
         name=resource.name,

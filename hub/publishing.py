@@ -110,6 +110,12 @@ def compile_registry(office: Office) -> None:
         if version is None:
             return
         list_ = list_version(office.settings, version)
-        compiled = registry.compile_list(list_, outlet_root=outlet_root, connections=connections, inlet=inlet)
+        compiled = registry.compile_list(
+            list_,
+            outlet_root=outlet_root,
+            connections=connections,
+            inlet=inlet,
+            window_start=office.settings.window_start,
+        )
         registry.write(compiled, office.settings.registry)
         written = version

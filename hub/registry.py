@@ -62,19 +62,20 @@ _DEADLINE_MINUTES = {"1": 55}
 _USUAL_DEADLINE_MINUTES = 240
 
 
-def cron_of(resource: InformationResource) -> str:
+def cron_of(resource: InformationResource, window_start: int = WINDOW_START_HOUR) -> str:
     """The cron expression of a resource's cadence, its minute and hour fixed by a hash of its code.
+
+    The hour is one of the four that begin at *window_start*, local time.
 
     A real-time resource (更新周期 1) is pulled hourly, which is as often as a batch pull makes sense.
     """
     slot = int.from_bytes(hashlib.sha256(resource.code.encode()).digest()[:4], "big")
-    minute_of_window = slot % WINDOW_MINUTES
-    hour, minute = divmod(WINDOW_START_HOUR * 60 + minute_of_window, 60)
+    hour, minute = divmod(window_start * 60 + slot % WINDOW_MINUTES, 60)
     if resource.cadence == HOURLY:
         return f"{slot % 60} * * * *"
     tail = _CRON_TAIL[resource.cadence]
     days = tail if tail.count(" ") == 2 else f"{tail} *"  # noqa: PLR2004 - day, month, weekday
-    return f"{minute} {hour} {days}"
+    return f"{minute} {hour % 24} {days}"
 
 
 def key_format_of(cadence: str) -> str:
@@ -128,6 +129,7 @@ def compile_list(
     outlet_root: str,
     connections: Mapping[str, int],
     inlet: Callable[[InformationResource], str] | None = None,
+    window_start: int = WINDOW_START_HOUR,
 ) -> dict[str, Any]:
     """The registry of *list_*: plain data, the same bytes for the same list.
 
@@ -138,6 +140,7 @@ def compile_list(
         outlet_root: URI under which tables are announced as assets (``file:///…/warehouse``).
         connections: source system → connections it allows at once (default 1).
         inlet: the URI of a resource's source; by default one that names the system and the object alone.
+        window_start: the local hour at which the four hours of the daily pulls begin.
     """
     rows = []
     seen: dict[str, str] = {}
@@ -153,7 +156,7 @@ def compile_list(
                 department=resource.provider,
                 department_name=department.name if department else resource.provider,
                 pool=pool_of(resource.source.system),
-                cron=cron_of(resource),
+                cron=cron_of(resource, window_start),
                 inlet=inlet(resource)
                 if inlet
                 else f"file:///{quote(resource.source.system)}/{quote(resource.source.object)}",

@@ -235,7 +235,7 @@ class EmbeddedAirflow:
         They are paused while the runs are made: Airflow on SQLite writes its audit row for such a request on the
         event loop, and tasks that report their state meanwhile block it until the database's time-out.
         """
-        self.hold()
+        self._pause(paused=True)
         for dag_id in dag_ids:
             self.create_run(dag_id, run_id, partition=partition)
         self._pause(paused=False)
@@ -265,10 +265,6 @@ class EmbeddedAirflow:
     def unpause(self, dag_id: str, *, paused: bool = False) -> None:
         """Let a DAG run on its schedule; or, *paused*, no longer."""
         self._api("PATCH", f"/dags/{dag_id}", params={"update_mask": "is_paused"}, json={"is_paused": paused})
-
-    def hold(self) -> None:
-        """Begin no load until :meth:`start_runs`, whatever the schedules say; what runs goes on."""
-        self._pause(paused=True)
 
     def _pause(self, *, paused: bool) -> None:
         offset, total = 0, 1

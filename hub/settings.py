@@ -16,6 +16,7 @@ DEFAULT_API_PORT = 8080
 LOOPBACK = "127.0.0.1"
 # Three years: as long as snapshots are kept by which past answers are replayed.
 DEFAULT_AUDIT_DAYS = 1095
+DEFAULT_WINDOW_START = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Settings:
     ``ZHENGTONG_STORAGE`` (``s3://BUCKET/PREFIX``: tables and quarantine lie there instead of below *home*), with
     ``ZHENGTONG_S3_ENDPOINT`` (``http(s)://HOST:PORT``), ``ZHENGTONG_S3_ACCESS_KEY`` and ``ZHENGTONG_S3_SECRET_KEY``
     (references: ``env:NAME`` or ``file:PATH``); ``ZHENGTONG_ALERTS`` (the file that says whom alerts are sent to),
-    ``ZHENGTONG_OPENLINEAGE`` (where lineage events go: ``http(s)://…`` or ``file:///…``), ``ZHENGTONG_AUDIT_DAYS``.
+    ``ZHENGTONG_OPENLINEAGE`` (where lineage events go: ``http(s)://…`` or ``file:///…``), ``ZHENGTONG_AUDIT_DAYS``;
+    ``ZHENGTONG_WINDOW_START`` (the local hour, 0 to 23, at which the four hours of the daily pulls begin).
     """
 
     home: Path
@@ -47,6 +49,7 @@ class Settings:
     alerts_file: Path | None = None
     openlineage: str = ""
     audit_days: int = DEFAULT_AUDIT_DAYS
+    window_start: int = DEFAULT_WINDOW_START
 
     @classmethod
     def from_environment(cls, environ: dict[str, str] | None = None) -> Settings:
@@ -69,6 +72,7 @@ class Settings:
             alerts_file=_path(env.get("ZHENGTONG_ALERTS")),
             openlineage=env.get("ZHENGTONG_OPENLINEAGE", ""),
             audit_days=int(env.get("ZHENGTONG_AUDIT_DAYS", str(DEFAULT_AUDIT_DAYS))),
+            window_start=int(env.get("ZHENGTONG_WINDOW_START", str(DEFAULT_WINDOW_START))),
         )
 
     @classmethod

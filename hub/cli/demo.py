@@ -6,12 +6,14 @@ import dataclasses
 import signal
 import threading
 import time
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from catalog.clock import SHANGHAI
 from hub.cli.common import action_words, day
 from hub.cli.demo_city import demo_city
 from hub.cli.demo_day import attend
@@ -63,7 +65,9 @@ def demo(
     from hub.demo.story import DAGS, Story
     from hub.scheduler import EmbeddedAirflow
 
-    settings = Settings.from_environment()
+    # The story is told by loads of its own; the city's nightly ones begin when it is over, whatever the time is now.
+    night = (datetime.now(SHANGHAI).hour + 8) % 24
+    settings = dataclasses.replace(Settings.from_environment(), window_start=night)
     if port is not None:
         settings = dataclasses.replace(settings, api_port=port)
     # Before anything else: half a demonstration that ends at a taken port would be worse than none.
@@ -125,9 +129,6 @@ def _tell(story: Story, airflow: EmbeddedAirflow) -> int:
         story, airflow, [r.code for r in story.list_.resources], say("归集全部资源", "Ingesting every resource")
     )
     fresh = manifest.day == 1
-    if fresh:
-        # The day is told by the loads of one run; no schedule that is due meanwhile takes a part of it.
-        airflow.hold()
     touched = sorted(story.next_day().resources)
     if fresh:
         title = say("第二天：来源有迟到的更正、删除和新批次", "Day two: a late correction, a delete, new batches")

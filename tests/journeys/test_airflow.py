@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -224,7 +224,8 @@ class City:
 @pytest.fixture(scope="module")
 def city(tmp_path_factory):
     folder = tmp_path_factory.mktemp("city")
-    settings = Settings.at(folder / "var")
+    # No resource is due but the one of the minute.
+    settings = replace(Settings.at(folder / "var"), window_start=(datetime.now(ZONE).hour + 8) % 24)
     settings.home.mkdir()
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())

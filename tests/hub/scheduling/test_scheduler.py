@@ -105,6 +105,17 @@ def test_partitions_leave_no_gap():
             assert date.fromisoformat(last) + timedelta(days=1) == date.fromisoformat(following)
 
 
+def test_the_night_begins_when_the_city_says(tmp_path):
+    for start in (1, 22):
+        ticks = [
+            r["cron"].split()
+            for r in registry.compile_list(LIST, outlet_root="x", connections={}, window_start=start)["resources"]
+        ]
+        hours = {(int(hour) - start) % 24 for _, hour, *_ in ticks}
+        assert hours <= set(range(4))
+        assert all(int(hour) < 24 for _, hour, *_ in ticks)
+
+
 def test_what_the_scheduler_imports_before_it_forks_starts_no_engine(tmp_path):
     # A thread that DuckDB has started does not live in the tasks.
     (tmp_path / "settings.py").write_text(scheduler.LOCAL_SETTINGS, encoding="utf-8")
