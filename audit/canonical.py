@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping
-from json.encoder import encode_basestring
+from json.encoder import JSONEncoder, encode_basestring
 
 from .errors import CanonicalError
 
@@ -24,6 +25,14 @@ _PLAIN_BELOW = 21
 _PLAIN_ABOVE = -6
 
 
+# The standard library's writer in C gives the canonical form of nearly all values. Not of floats, and of integers that
+# may be beyond the bound; and it sorts by code points, which is another order where a key has one past the surrogates.
+_QUICK = JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+_DIGITS = re.compile("[0-9]{16}|[0-9][.e]")  # Mostly nowhere; where it is, mostly within a text.
+_NUMBER = re.compile('(?:^|":|[,[])-?(?:[0-9]{16}|[0-9]+[.e])')
+_BEYOND = re.compile("[\ud800-\U0010ffff]")
+
+
 def encode(value: object) -> bytes:
     """The canonical UTF-8 JSON of *value*: None, bool, int, float, str, list, tuple, mapping with text keys.
 
@@ -36,6 +45,23 @@ def encode(value: object) -> bytes:
         return text.encode()
     except UnicodeEncodeError as error:
         raise CanonicalError(where="/", problem="a lone surrogate is no Unicode text") from error
+
+
+def encode_json(value: object) -> bytes:
+    """As `encode` and several times as fast, for a *value* whose keys are known to be texts, as all of JSON's are.
+
+    Raises: as `encode`, but for a key that is no text.
+    """
+    try:
+        text = _QUICK.encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return encode(value)
+    doubtful = (
+        (_DIGITS.search(text) and _NUMBER.search(text))
+        or (not text.isascii() and _BEYOND.search(text))
+        or text.count("{") + text.count("[") > MAX_DEPTH
+    )
+    return encode(value) if doubtful else text.encode()
 
 
 def digest(value: object) -> str:

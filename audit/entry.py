@@ -59,18 +59,20 @@ class Entry:
         Raises:
             CanonicalError: *facts* hold something that is no JSON value.
         """
-        return canonical.encode(
-            {
-                "actor": self.actor,
-                "at": self.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0"),
-                "body_digest": self.body_digest,
-                "facts": self.facts,
-                "kind": self.kind,
-                "purpose": self.purpose,
-                "resource": self.resource,
-                "subject": self.subject,
-            }
-        )
+        return canonical.encode_json(self.plain())
+
+    def plain(self) -> dict[str, Any]:
+        """The JSON value whose canonical form is the leaf's data."""
+        return {
+            "actor": self.actor,
+            "at": f"{self.at.astimezone(UTC).isoformat(timespec='microseconds')[:26]}Z",
+            "body_digest": self.body_digest,
+            "facts": self.facts,
+            "kind": self.kind,
+            "purpose": self.purpose,
+            "resource": self.resource,
+            "subject": self.subject,
+        }
 
     @classmethod
     def decode(cls, data: bytes) -> Entry:
@@ -120,6 +122,11 @@ def seal_body(body: Mapping[str, Any], salt: bytes) -> str:
         EntryInvalidError: the salt is shorter.
         CanonicalError: *body* holds something that is no JSON value.
     """
+    return sealed(canonical.encode_json(body), salt)
+
+
+def sealed(content: bytes, salt: bytes) -> str:
+    """As `seal_body`, of a body's canonical form. Raises: EntryInvalidError: the salt is shorter."""
     if len(salt) < MIN_SALT_BYTES:
         raise EntryInvalidError(problem=f"a salt needs {MIN_SALT_BYTES} bytes, this has {len(salt)}")
-    return "sha256:" + hashlib.sha256(salt + canonical.encode(body)).hexdigest()
+    return "sha256:" + hashlib.sha256(salt + content).hexdigest()

@@ -5,7 +5,8 @@ AuditError
 │   ├── CanonicalError         a value has no canonical JSON form
 │   ├── EntryInvalidError      bytes that are no entry, or a field that may not stand in one
 │   ├── EntryTooLargeError     more than 65,535 bytes: put the body in the body store
-│   └── KeyTextError           text or bytes that are no key
+│   ├── KeyTextError           text or bytes that are no key
+│   └── PolicyInvalidError     a trust policy that cannot be read
 ├── Sm2MissingError            this machine cannot make or check SM2 signatures: install OpenSSL 3
 ├── Sm2SignatureInvalidError   do not trust: the SM2 signature does not hold
 ├── ProofInvalidError          do not trust: the proof does not show what it claims
@@ -84,6 +85,13 @@ class KeyTextError(InputInvalidError):
 
     en = "Not a note key: {problem}. Expected `name+hash+base64`."
     zh = "不是签名注记密钥：{problem}。应为 `名称+散列+base64`。"
+
+
+class PolicyInvalidError(InputInvalidError):
+    """A trust policy that cannot be read, or that nobody could ever meet."""
+
+    en = "The trust policy is not valid: {problem}. See docs/log-format.md for its form."
+    zh = "见证策略无效：{problem}。格式见 docs/log-format.md。"
 
 
 class Sm2MissingError(AuditError):

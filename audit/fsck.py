@@ -6,7 +6,8 @@ Needs the files and the public keys, no signer and no lock; repairing is left to
 2. every bundle is hashed anew and compared with its tile of leaf hashes, and so each level with the one above;
 3. older partial tiles and bundles, kept for older checkpoints, must be beginnings of the present ones;
 4. the root of what was read must be the signed one;
-5. the journal must be whole, and where it overlaps the published entries, the same.
+5. the journal must be whole, and where it overlaps the published entries, the same;
+6. where witnesses are demanded, enough of them must have cosigned this tree, or an earlier state of it.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import tree
-from .checkpoint import Checkpoint, open_checkpoint, parse_unverified
+from .checkpoint import Checkpoint, parse_unverified
 from .entry import Entry
-from .errors import CheckpointInvalidError, EntryInvalidError, LogDamagedError
+from .errors import CheckpointInvalidError, EntryInvalidError, LogDamagedError, ProofInvalidError
 from .journal import Journal
 from .tiles import (
     TILE_BYTES,
@@ -32,12 +33,16 @@ from .tiles import (
     tile_path,
     width_at,
 )
+from .verifiers import as_trust
+from .witnessed import FILE as WITNESSED
+from .witnessed import check_witnessed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from .notes import VerifierKey
+    from .notes import Verifier
+    from .verifiers import Trust
 
 # Past this many a person restores the folder rather than reads on.
 MAX_FAULTS = 1000
@@ -61,15 +66,21 @@ FAULTS: dict[str, tuple[str, str]] = {
         "Entry {index} of the journal is not the published one.",
         "流水中的第 {index} 号条目与已发布的不同。",
     ),
+    "witnesses_missing": ("Not enough witnesses cosigned it: {problem}", "见证不足：{problem}"),
+    "witnesses_differ": (
+        "What the witnesses cosigned is not the beginning of this log: {problem}",
+        "见证方联署的内容不是本日志的开头：{problem}",
+    ),
     "too_many": ("More than {limit} faults; the rest is left out.", "超过 {limit} 处问题，其余从略。"),
 }
 
-# The canonical form of an entry, as far as counting kinds needs it; what does not match is decoded in full.
-_SHAPE = re.compile(
-    rb'\{"actor":"[^"\\]*","at":"[0-9T:.-]+Z","body_digest":"[^"\\]*","facts":\{.*\},'
-    rb'"kind":"([a-z0-9_.]+)","purpose":"[^"\\]*","resource":"[^"\\]*","subject":"[^"\\]*"\}',
-    re.DOTALL,
-)
+# The canonical form of an entry, as far as counting kinds needs it, for one without a backslash: then every quote ends
+# a text, and the last ``},"kind":"`` is where the facts end. The facts, which may be long, are not looked at. What does
+# not match is decoded in full.
+_BEFORE = re.compile(rb'\{"actor":"[^"]*","at":"[^"]{26}Z","body_digest":"[^"]*","facts":\{')
+_KIND_AT = b'},"kind":"'
+_AFTER = re.compile(rb'\},"kind":"([^"]+)","purpose":"[^"]*","resource":"[^"]*","subject":"[^"]*"\}')
+_KIND = re.compile(rb"[a-z0-9_.]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +101,8 @@ class LogReport:
     """What a check found. *root* is recomputed from the entries, not the signed one; no faults means all is well.
 
     *entries_by_kind* counts published entries; those that are no `Entry` are under "". *unpublished* entries are
-    whole in the journal but no checkpoint covers them yet.
+    whole in the journal but no checkpoint covers them yet. *witnessed* is the size of the newest checkpoint that enough
+    witnesses cosigned, None where none were demanded or too few did.
     """
 
     size: int
@@ -98,6 +110,7 @@ class LogReport:
     faults: tuple[LogFault, ...]
     entries_by_kind: Mapping[str, int]
     unpublished: int = 0
+    witnessed: int | None = None
 
 
 @dataclass(slots=True)
@@ -123,14 +136,17 @@ class _Check:
             self.tainted.add((level, bundle >> TILE_HEIGHT * level))
 
 
-def check_log(folder: Path, verifiers: Sequence[VerifierKey]) -> LogReport:
+def check_log(folder: Path, verifiers: Trust | Sequence[Verifier]) -> LogReport:
     """Check the log in *folder* against what *verifiers* signed, recomputing everything from the entries.
+
+    With a quorum of witnesses (`Trust`) the published checkpoint may be newer than the one they cosigned.
 
     Never raises for what is in the files: that is what the report is for. Memory is flat in the size of the log.
     While others append and publish, it checks the checkpoint that stood when it began.
     """
     check = _Check(folder, Checkpoint("?", 0, tree.EMPTY_ROOT), TileFolder(folder))
-    _check_checkpoint(check, verifiers)  # Step 1.
+    trust = as_trust(verifiers)
+    _check_checkpoint(check, trust.without_witnesses())  # Step 1.
     size = check.checkpoint.size
     check.edges = [bytearray() for _ in range(levels_of(size))]
     for index in range((size + TILE_WIDTH - 1) // TILE_WIDTH):  # Steps 2 and 3.
@@ -145,8 +161,9 @@ def check_log(folder: Path, verifiers: Sequence[VerifierKey]) -> LogReport:
         # The entries give the signed root: what differed from them was the tile.
         check.faults = [_blame_tile(fault) for fault in check.faults]
     unpublished = _check_journal(check)  # Step 5.
+    witnessed = _check_witnesses(check, trust)  # Step 6.
     kinds = {kind.decode(): count for kind, count in sorted(check.kinds.items())}
-    return LogReport(size, root, tuple(check.faults), kinds, unpublished)
+    return LogReport(size, root, tuple(check.faults), kinds, unpublished, witnessed)
 
 
 def _blame_tile(fault: LogFault) -> LogFault:
@@ -155,14 +172,14 @@ def _blame_tile(fault: LogFault) -> LogFault:
     return LogFault("tile_altered", fault.where.replace("tile/entries/", "tile/0/", 1))
 
 
-def _check_checkpoint(check: _Check, verifiers: Sequence[VerifierKey]) -> None:
+def _check_checkpoint(check: _Check, trust: Trust) -> None:
     try:
         note = (check.folder / "checkpoint").read_bytes().decode()
     except (OSError, UnicodeDecodeError):
         check.fault("checkpoint_missing", "checkpoint")
         return
     try:
-        check.checkpoint = open_checkpoint(note, verifiers)
+        check.checkpoint = trust.open(note)
     except CheckpointInvalidError as error:
         check.fault("checkpoint_invalid", "checkpoint", problem=error)
     else:
@@ -194,7 +211,7 @@ def _check_bundle(check: _Check, index: int) -> None:
         _grow(check, index, kept or b"")
         check.taint(index)
         return
-    hashes = b"".join([tree.leaf_hash(entry) for entry in entries])
+    hashes = tree.leaf_hashes(entries)
     _count_kinds(check, entries)
     _check_partials(check, bundle_path(index), width, lambda w: encode_entries(entries[:w]))
     if kept is not None and kept != hashes:
@@ -274,8 +291,15 @@ def _check_partials(check: _Check, full: str, width: int, beginning: Callable[[i
 
 
 def _count_kinds(check: _Check, entries: Sequence[bytes]) -> None:
-    match = _SHAPE.fullmatch
-    check.kinds.update([found[1] if (found := match(entry)) else _kind(entry) for entry in entries])
+    kinds = check.kinds
+    before, after = _BEFORE.match, _AFTER.fullmatch
+    for entry in entries:
+        at = entry.rfind(_KIND_AT)
+        found = after(entry, at) if at > 0 and b"\\" not in entry and before(entry, 0, at) else None
+        kind = found[1] if found else _kind(entry)
+        if kind not in kinds and not _KIND.fullmatch(kind):
+            kind = b""
+        kinds[kind] += 1
 
 
 def _kind(entry: bytes) -> bytes:
@@ -327,6 +351,20 @@ def _check_journal(check: _Check) -> int:
     finally:
         journal.close()
     return max(0, end - size)
+
+
+def _check_witnesses(check: _Check, trust: Trust) -> int | None:
+    if trust.quorum is None:
+        return None
+    try:
+        return check_witnessed(check.folder, check.checkpoint, trust).size
+    except CheckpointInvalidError as error:
+        check.fault("witnesses_missing", "checkpoint", problem=error.params["problem"])
+    except ProofInvalidError as error:
+        check.fault("witnesses_differ", WITNESSED, problem=error.params["problem"])
+    except LogDamagedError as error:
+        check.fault("file_damaged", str(error.params["where"]), problem=error.params["problem"])
+    return None
 
 
 def _check_base(check: _Check, base: int) -> None:

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from datetime import UTC, datetime
+from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey, MLDSA65PublicKey
 
 from .errors import KeyTextError, NoteInvalidError
-from .notes import check_name, key_id_of, signature_line, split_key
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from .notes import check_name, key_id_of, signature_line, signature_of, split_key
 
 # signed-note leaves 0xff to types without a number of their own, followed by a name that nobody else would take.
 ML_DSA_65: Final = b"\xffzhengtong.cn/note/ml-dsa-65\n"
@@ -33,6 +31,7 @@ _COSIGNATURE_BYTES: Final = _TIME_BYTES + 64
 _ML_DSA_BYTES: Final = 1952
 _SEED_BYTES: Final = 32
 _PRIVATE: Final = "PRIVATE+KEY+"
+_LAST_SECOND: Final = 253_402_300_799  # of the year 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +92,14 @@ class MlDsaSignerKey:
 
     def to_text(self) -> str:
         """``PRIVATE+KEY+name+hash+base64``. Keep it secret."""
-        encoded = base64.b64encode(ML_DSA_65 + self.seed).decode()
-        return f"{_PRIVATE}{self.name}+{self.verifier.key_id.hex()}+{encoded}"
+        return _private_text(self.name, self.verifier.key_id, ML_DSA_65 + self.seed)
 
     @classmethod
     def from_text(cls, text: str) -> MlDsaSignerKey:
         """The key written by `to_text`. Raises: KeyTextError."""
-        stripped = text.strip()
-        if not stripped.startswith(_PRIVATE):
-            raise KeyTextError(problem="a private key begins with PRIVATE+KEY+")
-        name, key_id, blob = split_key(stripped.removeprefix(_PRIVATE))
-        key = cls(name, _without(blob, ML_DSA_65))
-        if key.verifier.key_id.hex() != key_id:
-            raise KeyTextError(problem="the hash does not belong to the key")
+        name, key_id, seed = _read_private(text, ML_DSA_65)
+        key = cls(name, seed)
+        _must_be(key.verifier.key_id, key_id)
         return key
 
     def signature_line(self, text: str) -> str:
@@ -143,6 +137,17 @@ class WitnessVerifierKey:
         """The key written by `to_text`. Raises: KeyTextError."""
         return cls(*_read_key(text, COSIGNATURE))
 
+    def cosigned_at(self, note: str) -> datetime | None:
+        """When this witness cosigned the signed *note*, as it says; None if it did not. Raises: NoteInvalidError."""
+        signature = signature_of(note, self)
+        if signature is None:
+            return None
+        seconds = int.from_bytes(signature[:_TIME_BYTES], "big")
+        # A witness may write any 64-bit number; what no calendar holds is no time.
+        if seconds > _LAST_SECOND:
+            raise NoteInvalidError(problem=f"the cosignature of `{self.name}` is of no time")
+        return datetime.fromtimestamp(seconds, UTC)
+
     def verify(self, text: str, signature: bytes) -> None:
         """Check a cosignature of the note with this *text*. Raises: NoteInvalidError."""
         if len(signature) != _COSIGNATURE_BYTES:
@@ -177,6 +182,18 @@ class WitnessSignerKey:
         """The public half."""
         return WitnessVerifierKey(self.name, self._key().public_key().public_bytes_raw())
 
+    def to_text(self) -> str:
+        """``PRIVATE+KEY+name+hash+base64``. Keep it secret."""
+        return _private_text(self.name, self.verifier.key_id, COSIGNATURE + self.seed)
+
+    @classmethod
+    def from_text(cls, text: str) -> WitnessSignerKey:
+        """The key written by `to_text`. Raises: KeyTextError."""
+        name, key_id, seed = _read_private(text, COSIGNATURE)
+        key = cls(name, seed)
+        _must_be(key.verifier.key_id, key_id)
+        return key
+
     def cosignature_line(self, text: str, at: datetime) -> str:
         """The line that says that this witness saw the checkpoint *text* at the moment *at*."""
         seconds = int(at.timestamp())
@@ -200,6 +217,23 @@ def _read_key(text: str, type_: bytes) -> tuple[str, bytes]:
     if key_id_of(name, blob).hex() != key_id:
         raise KeyTextError(problem="the hash does not belong to the key")
     return name, _without(blob, type_)
+
+
+def _private_text(name: str, key_id: bytes, blob: bytes) -> str:
+    return f"{_PRIVATE}{name}+{key_id.hex()}+{base64.b64encode(blob).decode()}"
+
+
+def _read_private(text: str, type_: bytes) -> tuple[str, str, bytes]:
+    stripped = text.strip()
+    if not stripped.startswith(_PRIVATE):
+        raise KeyTextError(problem="a private key begins with PRIVATE+KEY+")
+    name, key_id, blob = split_key(stripped.removeprefix(_PRIVATE))
+    return name, key_id, _without(blob, type_)
+
+
+def _must_be(found: bytes, key_id: str) -> None:
+    if found.hex() != key_id:
+        raise KeyTextError(problem="the hash does not belong to the key")
 
 
 def _without(blob: bytes, type_: bytes) -> bytes:

@@ -17,7 +17,6 @@ Files beside the published tree: ``journal`` (commit point), ``journal.lock``, `
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from typing import TYPE_CHECKING, Self
 
@@ -34,12 +33,13 @@ from .errors import (
     LogExistsError,
     LogMissingError,
     LogReadOnlyError,
-    LogUnavailableError,
     ProofInvalidError,
     storage_error,
 )
 from .files import LOCK_TIMEOUT_S, locked, make_folder, replace_files
+from .groups import GroupCommit
 from .journal import MAX_FRAME_BYTES, Journal
+from .notes import signed_by, with_signatures
 from .proof import LogProof
 from .tiles import TILE_WIDTH, TileFolder, bundle_path, encode_entries, width_at
 
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from .keys import MlDsaSignerKey
     from .notes import SignerKey
 
 __all__ = ["Log", "LogProof"]
@@ -59,7 +60,7 @@ ROTATE_BYTES = 4 * 1024 * 1024
 class _Request:
     """One caller's entries on their way into a frame."""
 
-    __slots__ = ("count", "done", "error", "first", "pieces")
+    __slots__ = ("count", "first", "pieces")
 
     def __init__(self, entries: Sequence[bytes]) -> None:
         for position, entry in enumerate(entries):
@@ -74,21 +75,24 @@ class _Request:
                 self.pieces.append((position + 1 - begin, encode_entries(entries[begin : position + 1])))
                 begin, size_bytes = position + 1, 0
         self.first = -1
-        self.done = False
-        self.error: Exception | None = None
 
 
 class Log:
     """One log in one folder. Made by `create` or `open`; close it, or use it in a ``with`` statement."""
 
-    def __init__(self, folder: Path, signer: SignerKey | None, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        signer: SignerKey | None,
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
+        second: MlDsaSignerKey | None = None,
+    ) -> None:
         """For `create` and `open`, which see to it that the folder holds a log."""
         self.folder = folder
         self._signer = signer
+        self._second = second
         self._lock_timeout_s = lock_timeout_s
-        self._commit = threading.Lock()
-        self._queue_mutex = threading.Lock()
-        self._queue: list[_Request] = []
+        self._group = GroupCommit(self._write)
         self._tiles = TileFolder(folder)
         self._seen: tuple[str, Checkpoint] | None = None
         self._journal: Journal | None = None
@@ -97,7 +101,15 @@ class Log:
         _LIVE.add(self)
 
     @classmethod
-    def create(cls, folder: Path, origin: str, signer: SignerKey, *, lock_timeout_s: float = LOCK_TIMEOUT_S) -> Log:
+    def create(
+        cls,
+        folder: Path,
+        origin: str,
+        signer: SignerKey,
+        *,
+        second: MlDsaSignerKey | None = None,
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
+    ) -> Log:
         """Make an empty log, published at size 0, and open it. *origin* names it in every checkpoint.
 
         The checkpoint is written last, so a crash leaves either a log or a folder in which `create` works.
@@ -121,15 +133,23 @@ class Log:
                 Journal.create(folder / "journal", 0)
             except OSError as error:
                 raise storage_error(error, str(folder / "journal")) from error
-            replace_files([(folder / "checkpoint", empty.sign([signer]).encode())])
-        return cls.open(folder, signer, lock_timeout_s=lock_timeout_s)
+            replace_files([(folder / "checkpoint", empty.sign(_signers(signer, second)).encode())])
+        return cls.open(folder, signer, second=second, lock_timeout_s=lock_timeout_s)
 
     @classmethod
-    def open(cls, folder: Path, signer: SignerKey | None = None, *, lock_timeout_s: float = LOCK_TIMEOUT_S) -> Log:
+    def open(
+        cls,
+        folder: Path,
+        signer: SignerKey | None = None,
+        *,
+        second: MlDsaSignerKey | None = None,
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
+    ) -> Log:
         """Open the log in *folder*; without *signer* read-only, from its files alone, nothing being locked.
 
         With *signer* the checkpoint must bear its signature, and a frame that a crashed writer left unfinished,
         which nobody was told is in, is cut off. Without it signatures are not looked at: proofs carry them.
+        With *second* every checkpoint is signed by it as well, the current one at once if it was not yet.
 
         Raises:
             LogMissingError: there is none.
@@ -139,12 +159,13 @@ class Log:
         """
         if not (folder / "checkpoint").exists():
             raise LogMissingError(where=str(folder))
-        log = cls(folder, signer, lock_timeout_s)
+        log = cls(folder, signer, lock_timeout_s, second)
         try:
             log._checkpoint()
             if signer is not None:
                 with locked(folder / "journal.lock", lock_timeout_s):
                     log._refresh(exclusive=True)
+                log._sign_again()
             else:
                 log._refresh(exclusive=False)
         except BaseException:
@@ -196,14 +217,7 @@ class Log:
         """
         self._writable()
         request = _Request(entries)
-        with self._queue_mutex:
-            self._queue.append(request)
-        # Whoever gets the lock writes for all who queued meanwhile: one sync for many threads.
-        with self._commit:
-            if not request.done:
-                self._drain()
-        if request.error is not None:
-            raise request.error
+        self._group.submit(request)
         return range(request.first, request.first + request.count)
 
     def publish(self) -> str:
@@ -230,11 +244,29 @@ class Log:
                 published,
                 # Never None: publish.lock is held, so nobody rotates the journal past what is published.
                 lambda: journal.entries(published.size, end) or (),
-                signer,
+                _signers(signer, self._second),
             )
             self._seen = (note, parse_unverified(note))
             self._rotate(journal, end)
             return note
+
+    def add_signatures(self, note: str) -> bool:
+        """Put the signatures of *note* into the published checkpoint; False when that is another by now.
+
+        For cosignatures, which come later than the checkpoint. The caller has verified those that are new. A crash
+        before the rename leaves the checkpoint without them, one after it with them.
+
+        Raises:
+            CheckpointInvalidError: *note* is no checkpoint, or there are too many signatures for one note.
+            LogReadOnlyError: opened without a signer.
+            LogLockedError, StorageFullError, StorageFailedError: try again.
+        """
+        self._writable()
+        with locked(self.folder / "publish.lock", self._lock_timeout_s):
+            if parse_unverified(note) != self._checkpoint()[1]:
+                return False
+            self._take_signatures(note)
+            return True
 
     def entry(self, index: int) -> bytes:
         """The entry at *index*, published or not; a published one is compared with its leaf hash.
@@ -325,22 +357,30 @@ class Log:
             raise LogReadOnlyError(where=str(self.folder))
         return self._signer, self._journal
 
-    def _drain(self) -> None:
-        """Write everything queued, all of it or nothing, and tell those who wait."""
-        with self._queue_mutex:
-            requests, self._queue = self._queue, []
-        try:
-            self._write(requests)
-        except Exception as error:  # noqa: BLE001 - handed to each caller that queued, who raises it
-            for request in requests:
-                request.error = error
-        except BaseException as error:
-            for request in requests:
-                request.error = LogUnavailableError(problem=f"the thread that wrote was stopped by {error!r}")
-            raise
-        finally:
-            for request in requests:
-                request.done = True
+    def _sign_again(self) -> None:
+        """See that the second key has signed the current checkpoint: the log may be older than that key.
+
+        Raises:
+            CheckpointInvalidError: there is a second signature, and it is false.
+        """
+        second = self._second
+        if second is None or signed_by(self._checkpoint()[0], [second.verifier])[1]:
+            return
+        with locked(self.folder / "publish.lock", self._lock_timeout_s):
+            published = self._checkpoint()[1]
+            # Nothing is signed that was not read back and recomputed, by this key either.
+            publishing.check_published(self.folder, published)
+            self._take_signatures(published.sign([second]))
+
+    def _take_signatures(self, note: str) -> None:
+        """Under publish.lock."""
+        signers = _signers(self._writable()[0], self._second)
+        current, published = self._checkpoint()
+        whole = with_signatures(current, note)
+        if whole != current:
+            open_checkpoint(whole, [one.verifier for one in signers])
+            replace_files([(self.folder / "checkpoint", whole.encode())])
+            self._seen = (whole, published)
 
     def _write(self, requests: list[_Request]) -> None:
         journal = self._writable()[1]
@@ -414,12 +454,14 @@ class Log:
 
     def _after_fork(self) -> None:
         # Another thread of the parent may have held these at the moment of the fork; no thread of the child does.
-        self._commit = threading.Lock()
-        self._queue_mutex = threading.Lock()
-        self._queue = []
+        self._group.renew()
         self._tiles.renew_mutex()
         if self._journal is not None:
             self._journal.renew_mutex()
+
+
+def _signers(signer: SignerKey, second: MlDsaSignerKey | None) -> list[SignerKey | MlDsaSignerKey]:
+    return [signer] if second is None else [signer, second]
 
 
 def _must_be_unused(folder: Path) -> None:

@@ -172,6 +172,80 @@ def open_note(note: str, verifiers: Sequence[Verifier], *, also: Sequence[Verifi
     Raises:
         NoteInvalidError: malformed, no signature of a trusted key, a false one, or *verifiers* is empty.
     """
+    text, signed = signed_by(note, (*verifiers, *also))
+    if not any((v.name, v.key_id) in signed for v in verifiers):
+        raise NoteInvalidError(problem="no trusted key signed it")
+    for one in also:
+        if (one.name, one.key_id) not in signed:
+            raise NoteInvalidError(problem=f"the second signature, of `{one.name}`, is missing")
+    return text
+
+
+def signed_by(note: str, keys: Sequence[Verifier]) -> tuple[str, frozenset[tuple[str, bytes]]]:
+    """The text of *note*, and which of *keys* signed it, by name and key id. Whether that is enough is not looked at.
+
+    Raises:
+        NoteInvalidError: malformed, or a signature that claims one of *keys* and fails.
+    """
+    text, lines = _split_note(note)
+    known = {(v.name, v.key_id): v for v in keys}
+    signed = set()
+    for line in lines:
+        name, blob = _split_signature(line)
+        key = known.get((name, blob[:_KEY_ID_BYTES]))
+        if key is not None:
+            key.verify(text, blob[_KEY_ID_BYTES:])
+            signed.add((name, key.key_id))
+    return text, frozenset(signed)
+
+
+def signature_of(note: str, key: Verifier) -> bytes | None:
+    """The bytes of *key*'s signature in *note*, verified; None where it has not signed. Raises: NoteInvalidError."""
+    text, lines = _split_note(note)
+    for line in lines:
+        name, blob = _split_signature(line)
+        if (name, blob[:_KEY_ID_BYTES]) == (key.name, key.key_id):
+            key.verify(text, blob[_KEY_ID_BYTES:])
+            return blob[_KEY_ID_BYTES:]
+    return None
+
+
+def with_signatures(note: str, other: str) -> str:
+    """*note* with the signature lines of *other*, a note over the same text; of one key that of *other* stands.
+
+    Nothing is verified.
+
+    Raises:
+        NoteInvalidError: one is malformed, they have two texts, or there are too many signatures for one note.
+    """
+    text, lines = _split_note(note)
+    if _split_note(other)[0] != text:
+        raise NoteInvalidError(problem="the signatures are of another text")
+    merged = {}
+    for line in (*lines, *_split_note(other)[1]):
+        name, blob = _split_signature(line)
+        merged[name, blob[:_KEY_ID_BYTES]] = line
+    whole = text + "\n" + "".join(f"{line}\n" for line in merged.values())
+    _split_note(whole)
+    return whole
+
+
+def without_signatures(note: str, keys: Sequence[Verifier]) -> str:
+    """*note* without the lines that claim to be by one of *keys*. Raises: NoteInvalidError: none other is there."""
+    text, lines = _split_note(note)
+    left_out = {(key.name, key.key_id) for key in keys}
+    kept = []
+    for line in lines:
+        name, blob = _split_signature(line)
+        if (name, blob[:_KEY_ID_BYTES]) not in left_out:
+            kept.append(f"{line}\n")
+    whole = text + "\n" + "".join(kept)
+    _split_note(whole)
+    return whole
+
+
+def _split_note(note: str) -> tuple[str, list[str]]:
+    """Text and signature lines. Raises: NoteInvalidError."""
     _check_text(note)
     if len(note.encode()) > MAX_NOTE_BYTES:
         raise NoteInvalidError(problem=f"longer than {MAX_NOTE_BYTES} bytes")
@@ -181,20 +255,7 @@ def open_note(note: str, verifiers: Sequence[Verifier], *, also: Sequence[Verifi
     text, lines = note[: cut + 1], note[cut + 2 :].split("\n")[:-1]
     if not lines or len(lines) > MAX_SIGNATURES:
         raise NoteInvalidError(problem=f"no signature, or more than {MAX_SIGNATURES}")
-    known = {(v.name, v.key_id): v for v in (*verifiers, *also)}
-    signed = set()
-    for line in lines:
-        name, blob = _split_signature(line)
-        key = known.get((name, blob[:_KEY_ID_BYTES]))
-        if key is not None:
-            key.verify(text, blob[_KEY_ID_BYTES:])
-            signed.add((name, key.key_id))
-    if not any((v.name, v.key_id) in signed for v in verifiers):
-        raise NoteInvalidError(problem="no trusted key signed it")
-    for one in also:
-        if (one.name, one.key_id) not in signed:
-            raise NoteInvalidError(problem=f"the second signature, of `{one.name}`, is missing")
-    return text
+    return text, lines
 
 
 def _split_signature(line: str) -> tuple[str, bytes]:
@@ -237,6 +298,8 @@ def check_name(name: str) -> None:
     """Raises: KeyTextError: it may not stand in a note."""
     if not name or "+" in name or any(c.isspace() for c in name):
         raise KeyTextError(problem="the name is empty, or holds a space or a plus sign")
+    if not name.isascii() and any("\ud800" <= c <= "\udfff" for c in name):
+        raise KeyTextError(problem="the name is no valid Unicode")
 
 
 def _check_text(text: str) -> None:

@@ -11,15 +11,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .checkpoint import open_checkpoint
 from .errors import ProofInvalidError
 from .tree import HASH_BYTES, leaf_hash, verify_inclusion
+from .verifiers import as_trust
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .checkpoint import Checkpoint
-    from .notes import VerifierKey
+    from .notes import Verifier
+    from .verifiers import Trust
 
 _FIRST_LINE = "c2sp.org/tlog-proof@v1"
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})", re.ASCII)
@@ -71,14 +72,14 @@ class LogProof:
             raise ProofInvalidError(problem=f"a hash of the path has not {HASH_BYTES} bytes")
         return cls(int(found[1]), path, checkpoint, extra)
 
-    def verify(self, entry: bytes, verifiers: Sequence[VerifierKey], origin: str | None = None) -> Checkpoint:
-        """Check that one of *verifiers* signed the checkpoint (of *origin*, if given) and its tree holds *entry*.
+    def verify(self, entry: bytes, verifiers: Trust | Sequence[Verifier], origin: str | None = None) -> Checkpoint:
+        """Check that the checkpoint (of *origin*, if given) is signed as `Trust` demands, and its tree holds *entry*.
 
         Raises:
             ProofInvalidError: the entry is not in that tree at that index; CheckpointInvalidError, a kind of it:
                 the checkpoint is not to be trusted.
         """
-        checkpoint = open_checkpoint(self.checkpoint, verifiers, origin)
+        checkpoint = as_trust(verifiers).open(self.checkpoint, origin)
         verify_inclusion(leaf_hash(entry), self.index, checkpoint.size, self.path, checkpoint.root)
         return checkpoint
 

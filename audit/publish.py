@@ -36,10 +36,10 @@ from .tiles import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from .notes import SignerKey
+    from .notes import Signer
 
 # Files are synced, renamed and read back in groups; these bound the memory of a group.
 GROUP_FILES = 256
@@ -49,10 +49,12 @@ GROUP_BYTES = 32 * 1024 * 1024
 PATROL_TILES = 16
 
 
-def extend(folder: Path, published: Checkpoint, entries: Callable[[], Iterable[bytes]], signer: SignerKey) -> str:
+def extend(
+    folder: Path, published: Checkpoint, entries: Callable[[], Iterable[bytes]], signers: Sequence[Signer]
+) -> str:
     """Publish the tree of *published* extended by *entries*, and return its signed checkpoint.
 
-    *entries* is called once, after step 1. One caller per folder at a time.
+    *entries* is called once, after step 1; every one of *signers* signs. One caller per folder at a time.
 
     Raises:
         LogDamagedError: a file of the published tree, or one just written, is not what it should be.
@@ -71,7 +73,7 @@ def extend(folder: Path, published: Checkpoint, entries: Callable[[], Iterable[b
         tree.verify_consistency(published.size, new.size, published.root, new.root, path)
     except ProofInvalidError as error:
         raise LogDamagedError(where="tile", problem=f"what was written does not extend {published.size}") from error
-    note = new.sign([signer])
+    note = new.sign(signers)
     # Step 5. A crash before the rename: the note was seen by nobody. After it: published.
     replace_files([(folder / "checkpoint", note.encode())])
     _remove_partials(folder, published.size, new.size)  # Step 6; a crash leaves some, which harm nobody.
@@ -123,7 +125,7 @@ def _matches_parent(fresh: TileFolder, level: int, index: int, size: int) -> boo
 def _check_bundle(fresh: TileFolder, index: int, size: int, *, trusted: bool) -> None:
     """*trusted*: the tile of leaf hashes was found right, so a difference lies in the bundle."""
     width = width_at(0, index, size)
-    hashes = b"".join([tree.leaf_hash(entry) for entry in fresh.entries(index, size)])
+    hashes = tree.leaf_hashes(fresh.entries(index, size))
     if hashes != fresh.tile(0, index, size):
         where = bundle_path(index, width) if trusted else tile_path(0, index, width)
         raise LogDamagedError(where=where, problem="entries and leaf hashes differ")
@@ -204,7 +206,7 @@ class _Growing:
 
     def _hash_bundle(self) -> None:
         known = len(self._edge(0)) // tree.HASH_BYTES
-        self._edge(0).extend(b"".join([tree.leaf_hash(entry) for entry in self._bundle[known:]]))
+        self._edge(0).extend(tree.leaf_hashes(self._bundle[known:]))
 
     def _put(self, path: str, data: bytes) -> None:
         self._files.append((path, data))
@@ -217,7 +219,7 @@ class _Growing:
         for path, data in self._files:
             if path.startswith("tile/entries/"):
                 leaves = path.replace("tile/entries/", "tile/0/", 1)
-                hashes = b"".join([tree.leaf_hash(e) for e in _entries_back(self.folder, path)])
+                hashes = tree.leaf_hashes(_entries_back(self.folder, path))
                 if leaves not in paths or hashes != _read_back(self.folder, leaves):
                     raise LogDamagedError(where=path, problem="read back, its entries and leaf hashes differ")
             elif _read_back(self.folder, path) != data:

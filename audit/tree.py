@@ -23,6 +23,11 @@ def leaf_hash(data: bytes) -> bytes:
     return sha256(b"\x00" + data).digest()
 
 
+def leaf_hashes(entries: Iterable[bytes]) -> bytes:
+    """The leaf hashes of *entries*, packed: 32 bytes each."""
+    return b"".join([sha256(b"\x00" + data).digest() for data in entries])
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     """SHA-256(0x01 ‖ left ‖ right), RFC 6962 §2.1."""
     return sha256(b"\x01" + left + right).digest()

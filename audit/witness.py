@@ -19,6 +19,7 @@ from .errors import CheckpointInvalidError, LogDamagedError, ProofInvalidError
 from .files import locked, make_folder, replace_files
 from .notes import MAX_NOTE_BYTES
 from .tree import HASH_BYTES, verify_consistency
+from .verifiers import as_trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -100,7 +101,7 @@ class Witness:
         if not verifiers:
             raise _RefusedError(404, "this log is not known here\n")
         try:
-            new = open_checkpoint(note, verifiers, origin)
+            new = as_trust(verifiers).open(note, origin)
         except CheckpointInvalidError as error:
             raise _RefusedError(403, "no key that is trusted for this log signed the checkpoint\n") from error
         if old > new.size:

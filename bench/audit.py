@@ -1,13 +1,18 @@
 """Measures the audit log: appending in batches, proving one entry, checking everything.
 
-Run `python bench/audit.py` (`--quick` for less than a minute). Each figure is the median of several runs on a log in
-a temporary folder. The last line is JSON. A ratio above 1 means that ours is faster than the peer.
+Run `python bench/audit.py` (`--quick` for less than a minute). Rates are medians of several runs on a log in a folder
+of its own (`BENCH_FOLDER` says where), entries of the size that a call leaves. The last line is JSON. A ratio above 1
+means that ours is faster.
 
-- append: entries per second, durable (one sync a batch of 4,096). Peer: the same bytes and syncs into a plain file,
-  each entry hashed on its own, without a tree, frames, locks or recovery.
+- append: entries per second, durable, 1,000 a batch. Peers: a table in SQLite (WAL, synchronous=FULL, a transaction a
+  batch) that chains each row to the one before by SHA-256; and the same bytes and syncs into a plain file, each entry
+  hashed on its own, without a tree, frames, locks or recovery.
 - publish: entries per second into synced tiles, read back and signed (no peer).
-- proof: proofs per second at random places of a published log. Peer: the path recomputed from all leaf hashes.
-- fsck: entries per second, everything recomputed. Peer: SHA-256 over each entry read from its bundle, and no more.
+- proof: milliseconds for an inclusion proof at a random place of a log of 10,000,000 (--quick: 200,000) short entries,
+  cold: nothing of the tree in memory. Peer: the path recomputed from all leaf hashes, which are in memory.
+- fsck: entries per second, everything recomputed. Peers: the SQLite chain recomputed; SHA-256 over each entry read from
+  its bundle, and no more.
+- fsck_memory: peak MB of a process that checks a log of 10 N entries, over that of N.
 """
 
 from __future__ import annotations
@@ -16,7 +21,9 @@ import argparse
 import json
 import os
 import random
+import sqlite3
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -31,13 +38,15 @@ from audit import tree
 from audit.entry import Entry
 from audit.fsck import check_log
 from audit.log import Log
-from audit.notes import SignerKey
+from audit.notes import SignerKey, VerifierKey
 from audit.tiles import TileFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BATCH = 4096
+ROOT = Path(__file__).resolve().parent.parent
+BATCH = 1000
+PROOFS = 200
 
 
 def entries(count: int) -> list[bytes]:
@@ -75,9 +84,37 @@ def plain_append(path: Path, data: list[bytes]) -> None:
     os.close(fd)
 
 
-def recomputed_path(hashes: list[bytes], index: int) -> list[bytes]:
+def chain_append(path: Path, data: list[bytes]) -> None:
+    """The table with a hash chain."""
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=FULL")
+    db.execute("CREATE TABLE entries (number INTEGER PRIMARY KEY, entry BLOB, chained BLOB)")
+    chained = b""
+    for start in range(0, len(data), BATCH):
+        rows = []
+        for number, entry in enumerate(data[start : start + BATCH], start):
+            chained = sha256(chained + entry).digest()
+            rows.append((number, entry, chained))
+        db.execute("BEGIN IMMEDIATE")
+        db.executemany("INSERT INTO entries VALUES (?, ?, ?)", rows)
+        db.execute("COMMIT")
+    db.close()
+
+
+def chain_check(path: Path) -> None:
+    """The same table read and its chain recomputed."""
+    db = sqlite3.connect(path)
+    chained = b""
+    for entry, kept in db.execute("SELECT entry, chained FROM entries ORDER BY number"):
+        chained = sha256(chained + entry).digest()
+        assert chained == kept
+    db.close()
+
+
+def recomputed_path(hashes: bytes, index: int) -> list[bytes]:
     """An inclusion path by hashing the whole tree level by level (the tree is a power of two)."""
-    path, level = [], b"".join(hashes)
+    path, level = [], hashes
     while len(level) > tree.HASH_BYTES:
         sibling = (index ^ 1) * tree.HASH_BYTES
         path.append(level[sibling : sibling + tree.HASH_BYTES])
@@ -94,8 +131,6 @@ def plain_read(folder: Path, size: int) -> None:
 
 def one_run(folder: Path, data: list[bytes], key: SignerKey) -> dict[str, float]:
     count = len(data)
-    hashes = [tree.leaf_hash(entry) for entry in data]
-    places = random.Random(7).sample(range(count), min(count, 2000))
     with Log.create(folder / "log", key.name, key) as log:
 
         def append_all() -> None:
@@ -104,35 +139,56 @@ def one_run(folder: Path, data: list[bytes], key: SignerKey) -> dict[str, float]
 
         return {
             "append": rate(count, append_all),
-            "append plain": rate(count, lambda: plain_append(folder / "plain", data)),
+            "append sqlite chain": rate(count, lambda: chain_append(folder / "chain.sqlite", data)),
+            "append plain file": rate(count, lambda: plain_append(folder / "plain", data)),
             "publish": rate(count, log.publish),
-            "proof": rate(len(places), lambda: [log.prove(i) for i in places]),
-            "proof recomputed": rate(3, lambda: [recomputed_path(hashes, i) for i in places[:3]]),
             "fsck": rate(count, lambda: check_clean(folder / "log", key)),
-            "fsck plain": rate(count, lambda: plain_read(folder / "log", count)),
+            "fsck sqlite chain": rate(count, lambda: chain_check(folder / "chain.sqlite")),
+            "fsck hashes alone": rate(count, lambda: plain_read(folder / "log", count)),
         }
 
 
-def measure(count: int, runs: int) -> dict[str, dict[str, object]]:
-    data = entries(count)
-    key = SignerKey.generate("bench.example/log")
+def proofs(folder: Path, count: int, key: SignerKey) -> tuple[float, float]:
+    """(ours, peer): milliseconds a proof, in a log of *count* short entries."""
+    with Log.create(folder, key.name, key) as log:
+        for start in range(0, count, 2**16):
+            log.append([b"%09d" % number for number in range(start, min(count, start + 2**16))])
+            log.publish()
+    taken = []
+    for index in random.Random(7).sample(range(count), PROOFS):
+        with Log.open(folder) as log:
+            begin = time.perf_counter()
+            proof = log.prove(index)
+            taken.append(time.perf_counter() - begin)
+        proof.verify(b"%09d" % index, [key.verifier])
+    hashes = tree.leaf_hashes(b"%09d" % number for number in range(2 ** (count.bit_length() - 1)))
+    begin = time.perf_counter()
+    recomputed_path(hashes, 12345)
+    return statistics.median(taken) * 1000, (time.perf_counter() - begin) * 1000
+
+
+def peaks(folder: Path, count: int, key: SignerKey) -> tuple[float, float]:
+    """The most memory of a process that checks *count* entries, and ten times as many, in MB."""
+    code = "import sys; from bench.audit import peak; peak(sys.argv[1], sys.argv[2])"
     found = []
-    for _ in range(runs):
-        with tempfile.TemporaryDirectory() as name:
-            found.append(one_run(Path(name), data, key))
-    middle = {name: statistics.median(run[name] for run in found) for name in found[0]}
-    peers = {"append": "plain", "proof": "recomputed", "fsck": "plain", "publish": ""}
-    units = {"append": "entries/s", "proof": "proofs/s", "fsck": "entries/s", "publish": "entries/s"}
-    report: dict[str, dict[str, object]] = {}
-    for metric, peer in peers.items():
-        others = {peer: round(middle[f"{metric} {peer}"])} if peer else {}
-        report[metric] = {
-            "ours": round(middle[metric]),
-            "peers": others,
-            "ratio": round(middle[metric] / middle[f"{metric} {peer}"], 3) if peer else None,
-            "unit": units[metric],
-        }
-    return report
+    data = entries(count)
+    with Log.create(folder, key.name, key) as log:
+        for times in (1, 9):
+            for _ in range(times):
+                for start in range(0, count, BATCH):
+                    log.append(data[start : start + BATCH])
+                log.publish()
+            arguments = [sys.executable, "-c", code, str(folder), key.verifier.to_text()]
+            told = subprocess.run(arguments, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+            found.append(float(told))
+    return found[0], found[1]
+
+
+def peak(folder: str, verifier: str) -> None:
+    """Check, and print the most memory that this process has had, in MB."""
+    assert not check_log(Path(folder), [VerifierKey.from_text(verifier)]).faults
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    print(int(line.split()[1]) / 1024)
 
 
 def check_clean(folder: Path, key: SignerKey) -> None:
@@ -144,16 +200,41 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer entries and runs, less than a minute")
     options = parser.parse_args()
-    count, runs = (2**16, 3) if options.quick else (2**19, 5)
-    report = measure(count, runs)
-    print(f"{count:,} entries, median of {runs} runs\n")
-    print(f"{'metric':<12} {'ours':>12} {'peer':>12} {'ratio':>8}  unit")
-    for metric, row in report.items():
-        peers = row["peers"]
-        assert isinstance(peers, dict)
-        peer = next(iter(peers.values()), "")
-        ratio = "" if row["ratio"] is None else row["ratio"]
-        print(f"{metric:<12} {row['ours']:>12} {peer:>12} {ratio:>8}  {row['unit']}")
+    count, runs, large = (50_000, 3, 200_000) if options.quick else (500_000, 5, 10_000_000)
+    key = SignerKey.generate("bench.example/log")
+    report: dict[str, dict[str, object]] = {}
+
+    def tell(metric: str, ours: float, peers: dict[str, float], ratio: float | None, unit: str) -> None:
+        rounded = {name: round(value, 3) for name, value in peers.items()}
+        report[metric] = {
+            "ours": round(ours, 3),
+            "peers": rounded,
+            "ratio": None if ratio is None else round(ratio, 3),
+            "unit": unit,
+        }
+        others = ", ".join(f"{name} {value:,.6g}" for name, value in peers.items())
+        print(
+            f"{metric:<12} {ours:>12,.6g} {unit:<12} {'' if ratio is None else f'{ratio:.2f} x'}  {others}", flush=True
+        )
+
+    where = os.environ.get("BENCH_FOLDER")
+    data = entries(count)
+    found = []
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory(prefix="zhengtong-bench-", dir=where) as name:
+            found.append(one_run(Path(name), data, key))
+    middle = {name: statistics.median(run[name] for run in found) for name in found[0]}
+    print(f"{count:,} entries of {len(data[0])} bytes, median of {runs} runs")
+    for metric in ("append", "publish", "fsck"):
+        peers = {name[len(metric) + 1 :]: value for name, value in middle.items() if name.startswith(f"{metric} ")}
+        ratio = middle[metric] / peers["sqlite chain"] if peers else None
+        tell(metric, middle[metric], peers, ratio, "entries/s")
+    with tempfile.TemporaryDirectory(prefix="zhengtong-bench-", dir=where) as name:
+        ours, peer = proofs(Path(name) / "log", large, key)
+    tell("proof", ours, {"recomputed": peer}, peer / ours, "ms")
+    with tempfile.TemporaryDirectory(prefix="zhengtong-bench-", dir=where) as name:
+        small, big = peaks(Path(name) / "log", count // 5, key)
+    tell("fsck_memory", big, {"a tenth of the entries": small}, small / big, "MB")
     print(json.dumps(report))
 
 

@@ -24,6 +24,7 @@ class Role(StrEnum):
     REVIEW = "review"
     OFFICE = "office"
     AUDIT = "audit"
+    PERSON = "person"
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,4 +114,25 @@ ALERTS: Final[dict[str, AlertKind]] = {
         "Run it by hand and follow what each finding says; delete nothing before.",
         "手工执行并按各项提示处理；在此之前请勿删除任何文件。",
     ),
+    "hook_paused": AlertKind(
+        Severity.TICKET,
+        "the web hook `{hook}` of department {consumer} for `{resource}` is paused ({why})",
+        "部门 {consumer} 订阅 `{resource}` 的推送地址 `{hook}` 已暂停（{why}）",
+        "See `zhengtong hooks show HOOK` and call the department; once it answers, `zhengtong hooks resume HOOK`.",
+        "用 `zhengtong hooks show 推送编号` 查看并联系该部门；接收端恢复后执行 `zhengtong hooks resume 推送编号`。",
+    ),
+    "witness_silent": AlertKind(
+        Severity.TICKET,
+        "the witness `{witness}` has not cosigned the log for {minutes} minutes ({why})",
+        "见证方 `{witness}` 已有 {minutes} 分钟未联署日志（{why}）",
+        "See `zhengtong witness list` and call whoever runs it. It is asked again by itself; the log goes on without.",
+        "查看 `zhengtong witness list` 并联系其运行单位。系统会自动重试；日志照常运行。",
+    ),
+    "log_forked": AlertKind(
+        Severity.PAGE,
+        "the witness `{witness}` says that the log is not the one it cosigned before ({why})",
+        "见证方 `{witness}` 指出日志与其先前联署的不符（{why}）",
+        "Change nothing in `log/`, keep a copy, run `zhengtong audit verify`. Find out if an older log was put back.",
+        "请勿改动 `log/`，先保留副本，再执行 `zhengtong audit verify`，并查明是否恢复过旧日志。",
+    ),
 }

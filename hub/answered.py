@@ -34,13 +34,13 @@ ANSWERED = "invocation.answered"
 
 @dataclass(frozen=True, slots=True)
 class PastAnswer:
-    """An answered call as its evidence has it; *values* are those looked up by, in stored form."""
+    """An answered call as its evidence has it; *sought* are the sets of values looked up by, in stored form."""
 
     index: int
     entry: Entry
     resource: InformationResource
     decision: Decision
-    values: Mapping[str, str]
+    sought: tuple[Mapping[str, str], ...]
     snapshot: int
 
 
@@ -68,14 +68,14 @@ class PastAnswers:
             kept = self._evidence.bodies.get(entry.body_digest)
             if kept is None:
                 raise AnswerGoneError
-            body: Mapping[str, Any] = kept[1]
+            body: Mapping[str, Any] = self._whole(kept[1])
             resource = self._list(str(entry.facts["list_version"])).by_code[body["code"]]
             return PastAnswer(
                 index=index,
                 entry=entry,
                 resource=resource,
                 decision=decision_from_plain(body["decision"]),
-                values=lookup_values(resource, Call.from_plain(body["call"])),
+                sought=tuple(lookup_values(resource, keys) for keys in Call.from_plain(body["call"]).sought),
                 snapshot=int(entry.facts["snapshot"]),
             )
         except (AuditError, HubError, OSError, KeyError, ValueError, TypeError) as error:
@@ -87,16 +87,18 @@ class PastAnswers:
         Raises:
             AnswerGoneError: its snapshot cannot be read.
         """
-        try:
-            rows = self._warehouse.scan(answer.resource.code, answer.snapshot, answer.values)
-        except (WarehouseError, OSError) as error:
-            raise AnswerGoneError from error
         visible = row_view(answer.decision, answer.resource)
-        return [
-            {field.name: value_text(row.get(field.name)) for field in answer.resource.key}
-            for row in rows
-            if all(fits(row.get(name), value) for name, value in answer.values.items()) and visible(row) is not None
-        ]
+        found: dict[tuple[str, ...], dict[str, str]] = {}
+        for values in answer.sought:
+            try:
+                rows = self._warehouse.scan(answer.resource.code, answer.snapshot, values)
+            except (WarehouseError, OSError) as error:
+                raise AnswerGoneError from error
+            for row in rows:
+                if all(fits(row.get(name), value) for name, value in values.items()) and visible(row) is not None:
+                    key = {field.name: value_text(row.get(field.name)) for field in answer.resource.key}
+                    found.setdefault(tuple(key.values()), key)
+        return list(found.values())
 
     def told_of(self, answer: PastAnswer, key: Mapping[str, str]) -> tuple[str, ...] | None:
         """The fields that *answer* told of the record with this *key*; None: it was not about that record.
@@ -106,18 +108,34 @@ class PastAnswers:
         Raises:
             AnswerGoneError: the snapshot cannot be read, and the values looked up by do not settle it.
         """
+        for values in answer.sought:
+            told = self._told_by(answer, values, key)
+            if told is not None:
+                return told
+        return None
+
+    def _told_by(self, answer: PastAnswer, values: Mapping[str, str], key: Mapping[str, str]) -> tuple[str, ...] | None:
         # Values that contradict the key settle it without a look at the table.
         for field in answer.resource.key:
-            value = answer.values.get(field.name)
+            value = values.get(field.name)
             if value is not None and stored_form(field, value) != key.get(field.name):
                 return None
         row = self.row(answer.resource.code, answer.snapshot, key)
         if row is None:
-            return () if answer.values.keys() >= key.keys() else None
-        if not all(fits(row.get(name), value) for name, value in answer.values.items()):
+            return () if values.keys() >= key.keys() else None
+        if not all(fits(row.get(name), value) for name, value in values.items()):
             return None
         shown = decision_for_row(answer.decision, answer.resource, row)
         return None if shown is None else tuple(shown)
+
+    def _whole(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """*body* with the terms that it names (`hub.recording`)."""
+        if "terms" not in body:
+            return body
+        terms = self._evidence.bodies.get(str(body["terms"]))
+        if terms is None:
+            raise AnswerGoneError
+        return {**terms[1], **body}
 
     def row(self, code: str, snapshot: int, key: Mapping[str, str]) -> Mapping[str, Wire] | None:
         """The record with this *key* in a snapshot, or None.

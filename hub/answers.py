@@ -7,6 +7,7 @@ that the index was built from, and both must come to the same digest.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from audit.canonical import encode
@@ -16,7 +17,7 @@ from catalog.model import InformationResource, Mask
 from catalog.rows import rules_to_plain
 from hub.disputes import answer_marks
 from hub.errors import TooManyRecordsError
-from hub.matching import agrees, fits, lookup_value
+from hub.matching import FIRST, MATCHING, agrees, comparison, fits, lookup_value, together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,10 +45,10 @@ def access_request(action: str, consumer: str, code: str, call: Call) -> AccessR
     )
 
 
-def lookup_values(resource: InformationResource, call: Call) -> dict[str, str]:
-    """The values to look up, in the form in which they are stored. For an allowed call: its fields are known."""
+def lookup_values(resource: InformationResource, keys: Mapping[str, str]) -> dict[str, str]:
+    """The values of *keys* to look up, in the form in which they are stored. For an allowed call: all are known."""
     found: dict[str, str] = {}
-    for name, text in call.keys.items():
+    for name, text in keys.items():
         field = resource.field(name)
         if field is not None:
             found[name] = lookup_value(field, text)
@@ -79,13 +80,10 @@ class Record:
 
 def select(
     rows: Iterable[Mapping[str, Wire]], resource: InformationResource, decision: Decision, values: Mapping[str, str]
-) -> list[Record]:
-    """Those of *rows* that fit every one of *values* and lie in a scope of *decision*.
+) -> list[Record] | None:
+    """Those of *rows* that fit every one of *values* and lie in a scope of *decision*; None: more than `MAX_RECORDS`.
 
     Their order depends on the content of the `needed_fields` alone, which *rows* must hold.
-
-    Raises:
-        TooManyRecordsError: more than `MAX_RECORDS` are left.
     """
     view = row_view(decision, resource)
     found = []
@@ -95,31 +93,47 @@ def select(
         if visible is not None:
             found.append(Record(row, visible))
     if len(found) > MAX_RECORDS:
-        raise TooManyRecordsError(limit=MAX_RECORDS)
+        return None
+    if len(found) < 2:  # noqa: PLR2004 - nothing to put in order
+        return found
     fields = needed_fields(resource, decision, values)
     return sorted(found, key=lambda record: encode([safe(record.row.get(name)) for name in fields]))
 
 
-def answer(
-    action: str,
-    resource: InformationResource,
-    call: Call,
-    decision: Decision,
-    records: Sequence[Record],
-    *,
-    list_version: str,
-    snapshot: int,
-    mask_key: bytes,
-    marks: Sequence[Mark] = (),
-    subject: Callable[[Mapping[str, str]], str] | None = None,
-) -> dict[str, Any]:
-    """The answer to an allowed *call* over the selected *records*, without its receipt.
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """One set of look-up *values*, in stored form, and the *records* that fit it; None: too many for an answer."""
+
+    values: Mapping[str, str]
+    records: Sequence[Record] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an answer rests on besides the call and its records: the same for every call between two changes.
 
     *marks* are the disputes that are open on the resource; *subject* is needed where there are any.
     """
+
+    resource: InformationResource
+    decision: Decision
+    list_version: str
+    mask_key: bytes
+    marks: Sequence[Mark] = ()
+    subject: Callable[[Mapping[str, str]], str] | None = None
+    matching: int = MATCHING
+
+
+def answer(action: str, call: Call, terms: Terms, found: Sequence[Sought], *, snapshot: int) -> dict[str, Any]:
+    """The answer to an allowed *call* over what was *found* for each of its sets of keys, without its receipt.
+
+    Raises:
+        TooManyRecordsError: the one set of a plain call fits too many.
+    """
+    decision = terms.decision
     plain: dict[str, Any] = {
-        "resource": resource.code,
-        "list_version": list_version,
+        "resource": terms.resource.code,
+        "list_version": terms.list_version,
         # Snapshot ids are 63-bit integers, which JSON readers round.
         "snapshot": str(snapshot),
         "grant": grant_of(decision),
@@ -130,30 +144,57 @@ def answer(
             {"grant": scope.grant, "rows": rules_to_plain(scope.rows), "fields": [name for name, _ in scope.masks]}
             for scope in decision.scopes
         ]
-    if marks and subject is not None:
-        told = answer_marks(
-            resource,
-            [record.row for record in records],
-            [record.masks for record in records],
-            marks,
-            subject,
-            values=lookup_values(resource, call),
-            positions=action == QUERY,
-        )
+    if call.sets:
+        plain["answers"] = [_one_of_many(terms, one) for one in found]
+        records = [record for one in found for record in one.records or ()]
+    else:
+        (one,) = found
+        if one.records is None:
+            raise TooManyRecordsError(limit=MAX_RECORDS)
+        records = list(one.records)
+        told = _disputed(terms, one.values, records, positions=action == QUERY)
         if told:
             plain["disputed"] = told
-    if action == VERIFY:
-        return {**plain, "results": verdicts(resource, call, decision, records)}
-    plain["records"] = [
-        {
-            name: safe(masks.apply(record.masks[name], record.row.get(name), key=mask_key))
-            for name in decision.fields
-            if name in record.masks
-        }
-        for record in records
-    ]
+        if action == VERIFY:
+            return {**plain, "results": verdicts(terms, call, records)}
+        plain["records"] = [_shown(terms, record) for record in records]
     plain["masked"] = {name: str(mask) for name, mask in _masked(decision, records) if mask is not Mask.NONE}
     return plain
+
+
+def _one_of_many(terms: Terms, one: Sought) -> dict[str, Any]:
+    if one.records is None:
+        return {"problem": TooManyRecordsError.code}
+    plain: dict[str, Any] = {"records": [_shown(terms, record) for record in one.records]}
+    told = _disputed(terms, one.values, one.records, positions=True)
+    return {**plain, "disputed": told} if told else plain
+
+
+def _shown(terms: Terms, record: Record) -> dict[str, Any]:
+    given, row = record.masks, record.row
+    return {
+        name: safe(
+            row.get(name) if given[name] is Mask.NONE else masks.apply(given[name], row.get(name), key=terms.mask_key)
+        )
+        for name in terms.decision.fields
+        if name in given
+    }
+
+
+def _disputed(
+    terms: Terms, values: Mapping[str, str], records: Sequence[Record], *, positions: bool
+) -> list[dict[str, Any]]:
+    if not terms.marks or terms.subject is None:
+        return []
+    return answer_marks(
+        terms.resource,
+        [record.row for record in records],
+        [record.masks for record in records],
+        terms.marks,
+        terms.subject,
+        values=values,
+        positions=positions,
+    )
 
 
 def _masked(decision: Decision, records: Sequence[Record]) -> Iterable[tuple[str, Mask]]:
@@ -167,29 +208,41 @@ def _masked(decision: Decision, records: Sequence[Record]) -> Iterable[tuple[str
     return ((name, found[name]) for name in decision.fields if name in found)
 
 
-def verdicts(
-    resource: InformationResource, call: Call, decision: Decision, records: Sequence[Record]
-) -> dict[str, str]:
-    """For each claimed field: ``yes`` if a record says so, ``unknown`` if none says anything, else ``no``.
+def verdicts(terms: Terms, call: Call, records: Sequence[Record]) -> dict[str, str]:
+    """For each claimed field: ``match`` if a record says so, ``mismatch`` if one says otherwise, else ``unknown``.
 
-    A record that does not show the field to this caller says nothing of it.
+    A record that does not show the field to this caller says nothing of it. By the rules of the first version of
+    matching the words are ``yes``, ``no`` and ``unknown``, and only an absent value is unknown.
     """
     found: dict[str, str] = {}
-    for name in decision.fields:
-        field = resource.field(name)
+    for name in terms.decision.fields:
+        field = terms.resource.field(name)
         if field is None or call.claims is None or name not in call.claims:
             continue
+        claim = call.claims[name]
         stored = [r.row[name] for r in records if name in r.masks and r.row.get(name) is not None]
-        if not stored:
+        if terms.matching != FIRST:
+            found[name] = str(together([comparison(field, value, claim) for value in stored]))
+        elif not stored:
             found[name] = "unknown"
         else:
-            found[name] = "yes" if any(agrees(field, value, call.claims[name]) for value in stored) else "no"
+            found[name] = "yes" if any(agrees(field, value, claim) for value in stored) else "no"
     return found
 
 
 def grant_of(decision: Decision) -> str:
     """The identifier of the grant that decided; several, whose rights add up, with commas between; "" of none."""
-    return ",".join(d.removeprefix("grant:") for d in decision.determined_by if d.startswith("grant:"))
+    return ",".join(decision_grants(decision))
+
+
+def decision_grants(decision: Decision) -> tuple[str, ...]:
+    """The identifiers of the grants that decided."""
+    return _grants(decision.determined_by)
+
+
+@lru_cache(maxsize=10_000)
+def _grants(labels: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(label.removeprefix("grant:") for label in labels if label.startswith("grant:"))
 
 
 def safe(value: object) -> Any:  # noqa: ANN401 - a JSON scalar

@@ -23,20 +23,21 @@ from audit.fsck import LogReport, check_log
 from audit.log import Log
 from audit.store import BodyStore
 from catalog.decide import Decision, decide, decision_to_plain, grant_from_plain
-from hub.answers import access_request, answer, lookup_values, needed_fields, select
+from hub.answers import Sought, Terms, access_request, answer, lookup_values, needed_fields, select
 from hub.disputes import marks_from_plain, subject_by
-from hub.errors import HubError, ListDamagedError, ListMissingError
+from hub.errors import HubError, ListDamagedError, ListMissingError, TooManyRecordsError
 from hub.evidence import log_verifiers, part_salt
-from hub.invocation import BODY_FORMAT, NO_LINES_IN_DENIALS
 from hub.keyring import Keyring
+from hub.matching import FIRST
 from hub.published import list_version
+from hub.recording import BODY_FORMAT, NO_LINES_IN_DENIALS, TERMS_APART
 from hub.requests import Call
 from warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from catalog.model import ResponsibilityList
+    from catalog.model import InformationResource, ResponsibilityList
     from hub.settings import Settings
     from warehouse.engine import Warehouse
 
@@ -236,10 +237,22 @@ class _Replay:
         salt, body = stored
         if seal_body(body, salt) != entry.body_digest:
             raise self._stop(2, "body_tampered")
-        if body.get("format") not in (NO_LINES_IN_DENIALS, BODY_FORMAT):
+        if body.get("format") not in range(NO_LINES_IN_DENIALS, BODY_FORMAT + 1):
             raise self._stop(2, "body_unreadable")
+        if body["format"] >= TERMS_APART and "terms" in body:
+            body = {**self._terms(str(body["terms"])), **body}
         self._note(2, "body_fits")
         return body, salt
+
+    def _terms(self, digest: str) -> Mapping[str, Any]:
+        """What many calls have in common, which their bodies name: part of step 2."""
+        try:
+            stored = BodyStore(self._settings.bodies).get(digest)
+        except (AuditError, OSError) as error:
+            raise self._stop(2, "body_tampered") from error
+        if stored is None:
+            raise self._stop(2, "body_gone")
+        return stored[1]
 
     def _list(self, version: str) -> ResponsibilityList:
         """Step 3."""
@@ -273,10 +286,8 @@ class _Replay:
     ) -> dict[str, Any]:
         """Steps 5 and 6."""
         resource = list_.by_code[body["code"]]
-        values = lookup_values(resource, call)
-        fields = needed_fields(resource, decision, values)
         try:
-            rows = self._warehouse.scan(resource.code, snapshot, values, fields)
+            found = [self._sought(resource, decision, lookup_values(resource, keys), snapshot) for keys in call.sought]
         except (WarehouseError, OSError) as error:
             raise self._stop(5, "snapshot_missing", snapshot=snapshot, resource=resource.code) from error
         try:
@@ -284,18 +295,26 @@ class _Replay:
         except (KeyError, TypeError, ValueError) as error:
             raise self._stop(6, "body_unreadable") from error
         ring = Keyring(self._settings.keys)
-        return answer(
-            str(body["action"]),
-            resource,
-            call,
-            decision,
-            select(rows, resource, decision, values),
+        terms = Terms(
+            resource=resource,
+            decision=decision,
             list_version=list_.version,
-            snapshot=snapshot,
             mask_key=ring.secret(MASK_KEY),
             marks=marks,
             subject=subject_by(ring.secret("subject")),
+            matching=int(body.get("matching", FIRST)),
         )
+        try:
+            return answer(str(body["action"]), call, terms, found, snapshot=snapshot)
+        except TooManyRecordsError as error:
+            raise self._stop(7, "answer_differs", snapshot=snapshot) from error
+
+    def _sought(
+        self, resource: InformationResource, decision: Decision, values: Mapping[str, str], snapshot: int
+    ) -> Sought:
+        fields = needed_fields(resource, decision, values)
+        rows = self._warehouse.scan(resource.code, snapshot, values, fields)
+        return Sought(values, select(rows, resource, decision, values))
 
 
 def _as_recorded(decision: Decision, body_format: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Issues, rotates and revokes caller keys (调用密钥): which systems of which departments come through which doors.
 
-What a department may then see is for its grants to say (`hub.grants`); whose key a call carries, `hub.standing`.
+What a department may then see is for its grants to say (`hub.grants`); whose key a call carries, `hub.standing`. A key
+may be one of several credentials of a client system (`hub.clients`), and acts as that system then.
 """
 
 from __future__ import annotations
@@ -63,27 +64,21 @@ def issue_key(
     by: str,
     roles: Sequence[str] = (Role.CALL,),
     replaces: str = "",
+    client: str = "",
+    not_before: datetime | None = None,
+    expires: datetime | None = None,
     random: Callable[[int], bytes] = secrets.token_bytes,
 ) -> IssuedKey:
     """Let a system called *name* of *department* in through the doors of *roles*, and return its key.
 
-    The entry goes first: a crash before the row leaves an entry about a key that never opened anything.
+    The entry goes first: a crash before the row leaves an entry about a key that never opened anything. Who issues a
+    key of a *client* checks that there is one.
 
     Raises:
         GrantInvalidError: the list knows no such department, or there is no such role.
         ActorInvalidError: *name* cannot be a post, as which it stands in the log.
     """
-    if department not in list_.departments_by_code:
-        _refuse("-", f"the list knows no department `{department}`", f"清单中没有部门 `{department}`")
-    unknown = [role for role in roles if role not in tuple(Role)]
-    if unknown or not roles:
-        known = ", ".join(Role)
-        _refuse(
-            "-",
-            f"there is no role `{', '.join(unknown)}`, use {known}",
-            f"没有权限 `{'、'.join(unknown)}`，请使用 {known}",
-        )
-    Actor.parse(f"{department}:{name}")
+    check_caller(list_, department, name, roles)
     key = KEY_MARK + base64.urlsafe_b64encode(random(KEY_BYTES)).rstrip(b"=").decode()
     caller = new_identifier("C", random)
     facts: dict[str, Any] = {"caller": caller, "department": department, "name": name}
@@ -92,6 +87,10 @@ def issue_key(
         facts["roles"] = given
     if replaces:
         facts["replaces"] = replaces
+    if client:
+        facts["client"] = client
+    if expires is not None:
+        facts["expires"] = expires.isoformat()
     with control.writing() as connection:
         recorded = evidence.append("caller.admitted", actor=by, facts=facts)
         connection.execute(
@@ -104,10 +103,31 @@ def issue_key(
                 created=recorded.entry.at,
                 log_index=recorded.index,
                 roles=given,
+                client=client,
+                not_before=not_before,
+                expires=expires,
             )
         )
         raise_generation(connection)
     return IssuedKey(caller=caller, department=department, key=key, log_index=recorded.index)
+
+
+def check_caller(list_: ResponsibilityList, department: str, name: str, roles: Sequence[str]) -> None:
+    """Check that a system called *name* of *department* can be let in through the doors of *roles*.
+
+    Raises: as `issue_key`.
+    """
+    if department not in list_.departments_by_code:
+        _refuse("-", f"the list knows no department `{department}`", f"清单中没有部门 `{department}`")
+    unknown = [role for role in roles if role not in tuple(Role)]
+    if unknown or not roles:
+        known = ", ".join(Role)
+        _refuse(
+            "-",
+            f"there is no role `{', '.join(unknown)}`, use {known}",
+            f"没有权限 `{'、'.join(unknown)}`，请使用 {known}",
+        )
+    Actor.parse(f"{department}:{name}")
 
 
 def rotate_key(
@@ -127,7 +147,9 @@ def rotate_key(
     """
     with control.reading() as connection:
         row = connection.execute(
-            sa.select(Caller.department, Caller.name, Caller.roles, Caller.revoked_at).where(Caller.id == caller)
+            sa.select(Caller.department, Caller.name, Caller.roles, Caller.revoked_at, Caller.client).where(
+                Caller.id == caller
+            )
         ).one_or_none()
     if row is None:
         raise CallerUnknownError(caller=caller)
@@ -142,6 +164,7 @@ def rotate_key(
         by=by,
         roles=tuple(row.roles),
         replaces=caller,
+        client=row.client,
         random=random,
     )
 

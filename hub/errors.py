@@ -14,6 +14,8 @@ Leaves HTTP status codes to `hub.api.problems` and exit codes to the command lin
     ├── KeyRefusedError                 use a caller key that is valid
     ├── DeniedError                     apply for a grant; carries the decision's reasons
     ├── TryAgainError                   nothing was answered; try again later
+    │   ├── BusyError                   … in a second
+    │   ├── BodyTooSlowError
     │   ├── IndexUnavailableError
     │   ├── EvidenceUnavailableError
     │   ├── ControlUnavailableError
@@ -27,6 +29,7 @@ Leaves HTTP status codes to `hub.api.problems` and exit codes to the command lin
     │   ├── SystemUnknownError          … a system that the list names and the file does not describe
     │   ├── StorageSettingsError        … where tables are to lie
     │   ├── AlertsFileError             … its file of those whom alerts are sent to
+    │   ├── WitnessesFileError          … its file of witnesses
     │   ├── SchedulerFailedError        … a process of the scheduler ended; read its log
     │   ├── SchedulerUnreachableError   … the scheduler does not answer as it should
     │   ├── PortInUseError              … another program listens where we must
@@ -49,6 +52,7 @@ Leaves HTTP status codes to `hub.api.problems` and exit codes to the command lin
     │   ├── CaseConflictError           … somebody was first: read it again
     │   └── ListSupersededError         … draw it up against the list in force
     ├── QuotaExhaustedError             wait for the next day, or ask for more
+    ├── TooFastError                    wait for some seconds
     ├── UnforeseenError                 report it: a fault of the program itself
     ├── LicensingError                  mend the order to issue or to change a licence
     │   ├── KindUnknownError
@@ -62,6 +66,7 @@ Leaves HTTP status codes to `hub.api.problems` and exit codes to the command lin
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -187,6 +192,36 @@ class TryAgainError(HubError):
     en = "The hub cannot answer now. Try again later."
     zh = "平台暂时无法应答，请稍后重试。"
     retry_after_s: ClassVar[int] = 5
+
+
+class BusyError(TryAgainError):
+    """More calls are under way than this process takes on at once."""
+
+    code = "busy"
+    en = "The hub is answering as many calls as it can. Try again in a moment."
+    zh = "平台正在处理的调用已达上限，请稍后重试。"
+    retry_after_s = 1
+
+
+class BodyTooSlowError(TryAgainError):
+    """The body did not arrive in time."""
+
+    code = "body_too_slow"
+    en = "The body of the request did not arrive in time. Send it again."
+    zh = "请求体未在规定时间内送达，请重新发送。"
+    retry_after_s = 1
+
+
+class TooFastError(HubError):
+    """One caller asks more often than its share of this process; *wait_s* seconds later it may again."""
+
+    code = "too_fast"
+    en = "Too many calls in a short time. Try again in {seconds} s."
+    zh = "短时间内调用过多，请在 {seconds} 秒后重试。"
+
+    def __init__(self, wait_s: float) -> None:
+        self.retry_after_s = max(1, math.ceil(wait_s))
+        super().__init__(seconds=self.retry_after_s)
 
 
 class IndexUnavailableError(TryAgainError):
@@ -450,6 +485,14 @@ class AlertsFileError(SetupError):
     code = "alerts_file"
     en = "The alerts file `{path}` cannot be used: {why}. See docs/operations.md for its form."
     zh = "告警配置文件 `{path}` 无法使用：{why}。格式见 docs/operations.md。"
+
+
+class WitnessesFileError(SetupError):
+    """The file that says which witnesses are asked cannot be used."""
+
+    code = "witnesses_file"
+    en = "The witnesses file `{path}` cannot be used: {why}. See docs/operations.md for its form."
+    zh = "见证方配置文件 `{path}` 无法使用：{why}。格式见 docs/operations.md。"
 
 
 class SchedulerFailedError(SetupError):

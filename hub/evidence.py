@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from audit.canonical import encode
-from audit.entry import Entry, seal_body
+from audit import checkpoints
+from audit.canonical import encode_json
+from audit.entry import Entry, sealed
 from audit.errors import AuditError, InputInvalidError, LogExistsError, LogMissingError, StorageFullError
+from audit.keys import MlDsaSignerKey, MlDsaVerifierKey
 from audit.log import Log
 from audit.notes import SignerKey, VerifierKey
 from audit.store import BodyStore
@@ -30,11 +32,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from audit.verifiers import PublicKey
     from hub.settings import Settings
 
 ORIGIN_VARIABLE = "ZHENGTONG_LOG_ORIGIN"
 DEFAULT_ORIGIN = "zhengtong.local/log"
 LOG_KEY_FILE = "log.vkey"
+# A file of its own: whoever reads one key from the other file goes on.
+SECOND_KEY_FILE = "log-mldsa.vkey"
 SALT_BYTES = 32
 UNKNOWN_ACTOR = "unknown"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -67,6 +72,25 @@ def part_salt(salt: bytes, part: str) -> bytes:
     return hmac.digest(salt, part.encode(), hashlib.sha256)
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An entry and the body behind it, encoded, before they are kept: *leaf* and *body* are the bytes that will be.
+
+    *body* is b"" where there is none, and then *salt* is too. *more* are bodies that this one names: digest, salt,
+    canonical form.
+    """
+
+    entry: Entry
+    leaf: bytes
+    salt: bytes = b""
+    body: bytes = b""
+    more: tuple[tuple[str, bytes, bytes], ...] = ()
+
+    def recorded(self, index: int) -> Recorded:
+        """What it is once it is kept as entry *index*."""
+        return Recorded(index, self.entry, self.salt)
+
+
 class Evidence:
     """The log and the body store of one deployment. Safe for many threads and processes.
 
@@ -80,6 +104,7 @@ class Evidence:
         *,
         signer: SignerKey,
         subject_key: bytes,
+        second: MlDsaVerifierKey | None = None,
         clock: Callable[[], datetime] = utc_now,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
@@ -87,6 +112,7 @@ class Evidence:
         self.bodies = bodies
         self.clock = clock
         self.verifier: VerifierKey = signer.verifier
+        self.second = second
         self.origin = self.verifier.name
         self._subject_key = subject_key
         self._random = random
@@ -115,13 +141,19 @@ class Evidence:
             text = ring.secret("log", lambda: SignerKey.generate(origin).to_text().encode())
             signer = SignerKey.from_text(text.decode())
             create_once(settings.public / LOG_KEY_FILE, f"{signer.verifier.to_text()}\n".encode)
-            log = open_log(settings.log, signer)
-            bodies = BodyStore(settings.bodies)
-        return cls(log, bodies, signer=signer, subject_key=ring.secret("subject"), clock=clock, random=random)
+            second = _second_key(ring, origin=signer.name) if settings.second_signature else None
+            log = open_log(settings.log, signer, second)
+            also = None if second is None else second.verifier
+            if also is not None:
+                # Last: who finds this key may demand its signature, and now there is one.
+                create_once(settings.public / SECOND_KEY_FILE, f"{also.to_text()}\n".encode)
+            bodies = BodyStore(settings.bodies, clock=clock)
+        subject_key = ring.secret("subject")
+        return cls(log, bodies, signer=signer, subject_key=subject_key, second=also, clock=clock, random=random)
 
     def subject(self, values: Mapping[str, str]) -> str:
         """The keyed hash by which entries about the same look-up values can be found, and not guessed."""
-        return hmac.digest(self._subject_key, encode(dict(values)), hashlib.sha256).hex()
+        return hmac.digest(self._subject_key, encode_json(dict(values)), hashlib.sha256).hex()
 
     def draw_salt(self) -> bytes:
         """A fresh salt for a body that is to be appended."""
@@ -140,15 +172,41 @@ class Evidence:
         purpose: str = "",
         at: datetime | None = None,
     ) -> Recorded:
-        """Make one entry, and the *body* behind it, durable.
+        """Make one entry, and the *body* behind it, durable. Arguments: as `draft`. Raises: as `keep`."""
+        drafted = self.draft(
+            kind,
+            facts=facts,
+            body=body,
+            salt=salt,
+            actor=actor,
+            subject=subject,
+            resource=resource,
+            purpose=purpose,
+            at=at,
+        )
+        return drafted.recorded(self.keep([drafted])[0])
 
-        The body goes first: a crash between leaves a body that no entry names, which is harmless, whereas an entry
-        without its body could never be replayed. *facts* are public: no personal data, and digests only if salted.
+    def draft(
+        self,
+        kind: str,
+        *,
+        facts: Mapping[str, Any],
+        body: Mapping[str, Any] | None = None,
+        salt: bytes | None = None,
+        actor: str = "",
+        subject: str = "",
+        resource: str = "",
+        purpose: str = "",
+        at: datetime | None = None,
+        more: tuple[tuple[str, bytes, bytes], ...] = (),
+        encoder: Callable[[Any], bytes] = encode_json,
+    ) -> Draft:
+        """An entry, ready to be kept. *facts* are public: no personal data, and digests only if salted.
 
-        Raises:
-            EvidenceUnavailableError: nothing is recorded for certain; hand out nothing.
+        *encoder* writes canonical JSON of what is in *facts* and *body*.
         """
         salted = b"" if body is None else (salt or self.draw_salt())
+        content = b"" if body is None else encoder(body)
         entry = Entry(
             kind=kind,
             at=at or self.clock(),
@@ -157,14 +215,25 @@ class Evidence:
             resource=resource,
             purpose=purpose,
             facts=facts,
-            body_digest="" if body is None else seal_body(body, salted),
+            body_digest="" if body is None else sealed(content, salted),
         )
-        leaf = entry.encode()
+        return Draft(entry, encoder(entry.plain()), salted, content, more)
+
+    def keep(self, drafts: Sequence[Draft]) -> range:
+        """Make *drafts* durable, in their order and next to each other; their indexes in the log.
+
+        Bodies go first: a crash between leaves bodies that no entry names, which is harmless, whereas an entry
+        without its body could never be replayed.
+
+        Raises:
+            EvidenceUnavailableError: nothing is recorded for certain; hand out nothing.
+        """
         with _kept():
-            if body is not None:
-                self.bodies.put(entry.body_digest, salted, body)
-            index = self.log.append([leaf])[0]
-        return Recorded(index=index, entry=entry, salt=salted)
+            bodies = [one for d in drafts for one in d.more]
+            bodies += [(d.entry.body_digest, d.salt, d.body) for d in drafts if d.salt]
+            if bodies:
+                self.bodies.put_many(bodies)
+            return self.log.append([d.leaf for d in drafts])
 
     def look_back(self, kind: str, *, resource: str, facts: Mapping[str, Any]) -> int | None:
         """The newest entry of *kind* on *resource* with these *facts* (and others), among the last `LOOK_BACK`.
@@ -184,7 +253,7 @@ class Evidence:
     def publish(self) -> str:
         """Integrate what was appended and sign a new checkpoint; return the signed note."""
         with self._publishing, _kept():
-            return self.log.publish()
+            return self._published()
 
     def publish_through(self, index: int) -> None:
         """Publish unless a checkpoint already covers *index*; callers that wait for the same one share it."""
@@ -192,7 +261,13 @@ class Evidence:
             return
         with self._publishing, _kept():
             if self.log.published_size <= index < self.log.size:
-                self.log.publish()
+                self._published()
+
+    def _published(self) -> str:
+        note = self.log.publish()
+        # One a minute is kept, by which what the log said on a day can be shown for ever.
+        checkpoints.keep(self.log.folder, note, self.clock())
+        return note
 
 
 class Publisher:
@@ -224,28 +299,46 @@ class Publisher:
                 _logger.exception("the log could not be published; trying again in %s s", self._interval_s)
 
 
-def open_log(folder: Path, signer: SignerKey) -> Log:
+def open_log(folder: Path, signer: SignerKey, second: MlDsaSignerKey | None = None) -> Log:
     """Open the log in *folder*, making it first if there is none; of several makers the first wins."""
     try:
-        return Log.open(folder, signer)
+        return Log.open(folder, signer, second=second)
     except LogMissingError:
         pass
     try:
-        return Log.create(folder, signer.name, signer)
+        return Log.create(folder, signer.name, signer, second=second)
     except LogExistsError:
-        return Log.open(folder, signer)
+        return Log.open(folder, signer, second=second)
 
 
-def log_verifiers(settings: Settings) -> tuple[VerifierKey, ...]:
-    """The public key of the deployment's log, as anyone may fetch it.
+def _second_key(ring: Keyring, *, origin: str) -> MlDsaSignerKey:
+    text = ring.secret("log-mldsa", lambda: MlDsaSignerKey.generate(origin).to_text().encode())
+    return MlDsaSignerKey.from_text(text.decode())
+
+
+def log_verifier(settings: Settings) -> VerifierKey:
+    """The log's Ed25519 key, which signed every checkpoint there ever was, as anyone may fetch it.
 
     Raises:
         LogMissingError: there is no log yet.
     """
     try:
-        return (VerifierKey.from_text((settings.public / LOG_KEY_FILE).read_text().strip()),)
+        return VerifierKey.from_text((settings.public / LOG_KEY_FILE).read_text().strip())
     except FileNotFoundError as error:
         raise LogMissingError(where=str(settings.log)) from error
+
+
+def log_verifiers(settings: Settings) -> tuple[PublicKey, ...]:
+    """The keys that sign the deployment's checkpoints now: both are demanded of whoever pins these.
+
+    Raises:
+        LogMissingError: there is no log yet.
+    """
+    first = log_verifier(settings)
+    path = settings.public / SECOND_KEY_FILE
+    if not settings.second_signature or not path.exists():
+        return (first,)
+    return (first, MlDsaVerifierKey.from_text(path.read_text()))
 
 
 class _kept:  # noqa: N801 - a context manager used as a statement

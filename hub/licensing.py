@@ -39,6 +39,7 @@ from hub.evidence import Evidence
 from hub.files import replace_file
 from hub.invocation import Invocation, RefusedError
 from hub.keyring import Keyring
+from hub.service import answer_signer
 from hub.settings import Settings
 from hub.standing import Standing
 from hub.storing import open_warehouse
@@ -118,7 +119,12 @@ class Licensing:
             kinds={kind.code: kind for kind in load_kinds(settings.kinds)},
             standing=standing,
             invocation=Invocation(
-                standing, evidence, warehouse, Usage(control, evidence.log), mask_key=ring.secret("mask")
+                standing,
+                evidence,
+                warehouse,
+                Usage(control, evidence.log),
+                mask_key=ring.secret("mask"),
+                signer=answer_signer(settings, ring),
             ),
         )
         office.prepare(standing.now().list)

@@ -10,12 +10,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from catalog.access import ACTIONS
 from hub.errors import InvalidRequestError, MalformedRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MAX_BODY_BYTES = 64 * 1024
+MAX_BODY_BYTES = 256 * 1024  # 500 key sets with the longest values that are usual
+MAX_SETS = 500
 MAX_DEPTH = 8  # a call nests three deep
 MAX_INTEGER = 2**53  # RFC 7493 §2.2; past it two integers share one double
 MAX_KEYS = 8
@@ -46,17 +48,27 @@ class Purpose:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call as its body has it. *keys*: look-up field → value. A query has *fields*, a verification *claims*."""
+    """A call as its body has it. *keys*: look-up field → value. A query has *fields*, a verification *claims*.
+
+    A query for several at once has *sets* of keys, all by the same fields, and *keys* is the first of them.
+    """
 
     keys: Mapping[str, str]
     purpose: Purpose
     grant: str | None = None
     fields: tuple[str, ...] = ()
     claims: Mapping[str, Scalar] | None = None
+    sets: tuple[Mapping[str, str], ...] = ()
+
+    @property
+    def sought(self) -> tuple[Mapping[str, str], ...]:
+        """Every set of keys that is looked up."""
+        return self.sets or (self.keys,)
 
     def plain(self) -> dict[str, Any]:
         """The form that is digested, kept as evidence and read back by `from_plain`."""
-        plain: dict[str, Any] = {"keys": dict(self.keys), "purpose": self.purpose.plain()}
+        keys: Any = [dict(keys) for keys in self.sets] if self.sets else dict(self.keys)
+        plain: dict[str, Any] = {"keys": keys, "purpose": self.purpose.plain()}
         if self.fields:
             plain["fields"] = list(self.fields)
         if self.grant is not None:
@@ -86,15 +98,11 @@ def read_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedRequestError(why="it is not UTF-8", why_zh="不是 UTF-8 编码") from error
-    _refuse_depth(text)
+    if text.count("{") + text.count("[") > MAX_DEPTH:
+        _refuse_depth(text)
     try:
-        return json.loads(
-            text,
-            object_pairs_hook=_members,
-            parse_constant=_refuse_constant,
-            parse_float=_refuse_fraction,
-            parse_int=_integer,
-        )
+        # Half a surrogate pair cannot be written in UTF-8, only as an escape.
+        return (_DECODER_OF_ESCAPES if "\\u" in text else _DECODER).decode(text)
     except ValueError as error:
         # The decoder's message would quote the body; its position does not.
         where = f"line {error.lineno} column {error.colno}" if isinstance(error, json.JSONDecodeError) else "?"
@@ -112,10 +120,10 @@ def parse_call(action: str, plain: object) -> Call:
     members = _object(plain, "body")
     allowed = {"keys", "purpose", "grant", "claims" if action == "verify" else "fields"}
     _refuse_unknown(members, allowed, "body")
-    keys = {
-        name: _key_value(value, f"keys.{_shown(name)}")
-        for name, value in _named(members.get("keys"), "keys", MAX_KEYS).items()
-    }
+    sets: tuple[Mapping[str, str], ...] = ()
+    if action == "query" and isinstance(members.get("keys"), list):
+        sets = _sets(members["keys"])
+    keys = sets[0] if sets else _keys(members.get("keys"), "keys")
     claims: dict[str, Scalar] | None = None
     if action == "verify":
         claims = {
@@ -129,7 +137,48 @@ def parse_call(action: str, plain: object) -> Call:
         grant=None if grant is None else _text(grant, "grant"),
         fields=_fields(members["fields"]) if "fields" in members else (),
         claims=claims,
+        sets=sets,
     )
+
+
+def parse_question(plain: object) -> tuple[str, Call]:
+    """The action and the call that would be made, of a question whether it may be.
+
+    Beside the members of a call it may name its ``action``; values of keys and claims are not needed, as nothing is
+    looked up, so that ``keys`` and ``claims`` may be lists of field names.
+
+    Raises:
+        InvalidRequestError: a member is missing, unknown or of the wrong shape.
+    """
+    members = dict(_object(plain, "body"))
+    action = _text(members.pop("action", "query"), "action")
+    if action not in ACTIONS:
+        listed = ", ".join(ACTIONS)
+        _invalid("action", f"one of {listed} is wanted", f"应为 {listed} 之一")
+    for name in ("keys", "claims"):
+        if isinstance(members.get(name), list) and all(isinstance(one, str) for one in members[name]):
+            members[name] = dict.fromkeys(members[name], "?")
+    if action not in ("query", "verify") and "keys" not in members:
+        members["keys"] = {"-": "?"}
+        call = parse_call("query", members)
+        return action, Call({}, call.purpose, call.grant, call.fields)
+    return action, parse_call(action if action == "verify" else "query", members)
+
+
+def _keys(value: object, where: str) -> dict[str, str]:
+    named = _named(value, where, MAX_KEYS)
+    return {name: _key_value(text, f"{where}.{_shown(name)}") for name, text in named.items()}
+
+
+def _sets(values: list[object]) -> tuple[Mapping[str, str], ...]:
+    if not 1 <= len(values) <= MAX_SETS:
+        _invalid("keys", f"1 to {MAX_SETS} sets of keys are wanted", f"应有 1 至 {MAX_SETS} 组查询条件")
+    sets = tuple(_keys(value, f"keys[{number}]") for number, value in enumerate(values))
+    for number, keys in enumerate(sets):
+        if keys.keys() != sets[0].keys():
+            # What may be looked up by is decided once for the call.
+            _invalid(f"keys[{number}]", "it names other fields than the first set", "查询项与第一组不同")
+    return sets
 
 
 def _refuse_depth(text: str) -> None:
@@ -158,6 +207,11 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise MalformedRequestError(why="an object names a member twice", why_zh="对象中成员重复")
+    return found
+
+
+def _whole_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = _members(pairs)
     for name, value in pairs:
         _refuse_surrogate(name)
         for text in value if isinstance(value, list) else [value]:
@@ -188,6 +242,17 @@ def _integer(text: str) -> int:
     if abs(value) > MAX_INTEGER:
         raise MalformedRequestError(why="write integers beyond 2^53 as text", why_zh="超过 2^53 的整数请写成文本")
     return value
+
+
+_DECODER, _DECODER_OF_ESCAPES = (
+    json.JSONDecoder(
+        object_pairs_hook=members,
+        parse_constant=_refuse_constant,
+        parse_float=_refuse_fraction,
+        parse_int=_integer,
+    )
+    for members in (_members, _whole_members)
+)
 
 
 def _invalid(where: str, why: str, why_zh: str) -> NoReturn:

@@ -9,16 +9,21 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hub.again import NamedCalls, PastCalls
 from hub.auditing import MASK_KEY
+from hub.authentication import Authenticator
 from hub.control import Control
+from hub.enumeration import Budget, ControlMisses
 from hub.evidence import Evidence, Publisher, utc_now
 from hub.files import create_once
 from hub.invocation import Invocation
 from hub.keyring import Keyring
 from hub.office import Office
+from hub.once import Names
 from hub.signatures import AnswerSigner
 from hub.standing import Standing
 from hub.storing import open_warehouse
+from hub.trial import Trial
 from hub.usage import Usage, count
 
 if TYPE_CHECKING:
@@ -42,6 +47,9 @@ class Service:
     signer: AnswerSigner
     publisher: Publisher
     office: Office
+    authenticator: Authenticator
+    trial: Trial
+    named: NamedCalls
 
     @classmethod
     def open(cls, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Service:
@@ -57,16 +65,34 @@ class Service:
         warehouse = open_warehouse(settings)
         signer = answer_signer(settings, ring)
         usage = Usage(control, evidence.log)
-        invocation = Invocation(standing, evidence, warehouse, usage, mask_key=ring.secret(MASK_KEY))
+        mask_key = ring.secret(MASK_KEY)
+        budget = Budget(settings.verify_misses, misses=ControlMisses(control))
+        parts = (standing, evidence, warehouse, usage)
+        invocation = Invocation(*parts, mask_key=mask_key, signer=signer, budget=budget)
+        trial = Trial(*parts, mask_key=mask_key, signer=signer)
+        past = PastCalls(settings, evidence, warehouse, signer, mask_key)
         # What was counted once need not be read again when the first quota of the day is asked for.
         count(control, evidence.log)
         publisher = Publisher(evidence)
         publisher.start()
         office = Office.over(settings, control, evidence)
-        return cls(settings, control, evidence, standing, invocation, signer, publisher, office)
+        return cls(
+            settings,
+            control,
+            evidence,
+            standing,
+            invocation,
+            signer,
+            publisher,
+            office,
+            Authenticator.open(settings, control, now=clock()),
+            trial,
+            NamedCalls(invocation, evidence, Names(control, evidence), past, standing),
+        )
 
     def close(self) -> None:
         """Publish what was appended and let go of files and connections."""
+        self.authenticator.close()
         self.publisher.stop()
         self.evidence.log.close()
         self.control.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from catalog.clock import NATIONAL
@@ -17,6 +18,17 @@ LOOPBACK = "127.0.0.1"
 # Three years: as long as snapshots are kept by which past answers are replayed.
 DEFAULT_AUDIT_DAYS = 1095
 DEFAULT_WINDOW_START = 1
+DEFAULT_NONCES = "machine"
+# Some 2.5 GB of Parquet; whoever needs more orders it in pieces, which can be made and fetched one by one.
+DEFAULT_BATCH_ROWS = 50_000_000
+DEFAULT_BATCH_HOURS = 72
+BATCHES_INSIDE, BATCHES_APART = "inside", "apart"
+DEFAULT_CALLS_AT_ONCE = 512
+DEFAULT_CALLS_PER_SECOND = 1_000
+DEFAULT_METRICS_FROM = "127.0.0.0/8,::1"
+DEFAULT_VERIFY_MISSES = 5
+DEFAULT_WITNESS_MINUTES = 30
+_OFF = frozenset({"off", "no", "false", "0"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +43,20 @@ class Settings:
     ``ZHENGTONG_S3_ENDPOINT`` (``http(s)://HOST:PORT``), ``ZHENGTONG_S3_ACCESS_KEY`` and ``ZHENGTONG_S3_SECRET_KEY``
     (references: ``env:NAME`` or ``file:PATH``); ``ZHENGTONG_ALERTS`` (the file that says whom alerts are sent to),
     ``ZHENGTONG_OPENLINEAGE`` (where lineage events go: ``http(s)://…`` or ``file:///…``), ``ZHENGTONG_AUDIT_DAYS``;
-    ``ZHENGTONG_WINDOW_START`` (the local hour, 0 to 23, at which the four hours of the daily pulls begin).
+    ``ZHENGTONG_WINDOW_START`` (the local hour, 0 to 23, at which the four hours of the daily pulls begin);
+    ``ZHENGTONG_CALLS_AT_ONCE`` and ``ZHENGTONG_CALLS_PER_SECOND`` (what a serving process takes on, and from one
+    caller; 0: no limit); ``ZHENGTONG_BATCH_ROWS`` (the most of one order), ``ZHENGTONG_BATCH_HOURS`` (how long its
+    files are kept), ``ZHENGTONG_BATCH_WORKER`` (``inside``: the API's process makes them, ``apart``: only ``zhengtong
+    batch run`` does); ``ZHENGTONG_API_HOSTS`` (the names by which clients call the API, comma-separated),
+    ``ZHENGTONG_API_SCHEME`` (``https`` where a proxy terminates TLS: how clients call it),
+    ``ZHENGTONG_NONCES`` (where signed requests are remembered: ``machine`` or ``database``),
+    ``ZHENGTONG_CERTIFICATE_HEADER`` and ``ZHENGTONG_CERTIFICATE_PROXIES`` (the field in which a proxy says a client's
+    certificate, and the addresses of such proxies); ``ZHENGTONG_VERIFY_MISSES`` (claims about one record that may fail
+    to match, per grant and hour; 0: no limit); ``ZHENGTONG_HOOK_NETWORKS`` (networks in which web hooks may lie, beside
+    the public Internet), ``ZHENGTONG_HOOK_CA`` (certificates by which receivers are known, beside the system's);
+    ``ZHENGTONG_LOG_SECOND_SIGNATURE`` (``off``: checkpoints are signed with Ed25519 alone), ``ZHENGTONG_WITNESSES``
+    (the file that says which witnesses are asked to cosign them), ``ZHENGTONG_WITNESS_MINUTES`` (how long one may be
+    silent before it is an alert).
     """
 
     home: Path
@@ -50,6 +75,23 @@ class Settings:
     openlineage: str = ""
     audit_days: int = DEFAULT_AUDIT_DAYS
     window_start: int = DEFAULT_WINDOW_START
+    hook_networks: str = ""
+    hook_ca: Path | None = None
+    api_hosts: str = ""
+    api_scheme: str = ""
+    nonces: str = DEFAULT_NONCES
+    certificate_header: str = ""
+    certificate_proxies: str = ""
+    batch_rows: int = DEFAULT_BATCH_ROWS
+    batch_hours: int = DEFAULT_BATCH_HOURS
+    batch_worker: str = BATCHES_INSIDE
+    calls_at_once: int = DEFAULT_CALLS_AT_ONCE
+    calls_per_second: int = DEFAULT_CALLS_PER_SECOND
+    metrics_from: str = DEFAULT_METRICS_FROM
+    verify_misses: int = DEFAULT_VERIFY_MISSES
+    second_signature: bool = True
+    witnesses_file: Path | None = None
+    witness_minutes: int = DEFAULT_WITNESS_MINUTES
 
     @classmethod
     def from_environment(cls, environ: dict[str, str] | None = None) -> Settings:
@@ -73,12 +115,37 @@ class Settings:
             openlineage=env.get("ZHENGTONG_OPENLINEAGE", ""),
             audit_days=int(env.get("ZHENGTONG_AUDIT_DAYS", str(DEFAULT_AUDIT_DAYS))),
             window_start=int(env.get("ZHENGTONG_WINDOW_START", str(DEFAULT_WINDOW_START))),
+            hook_networks=env.get("ZHENGTONG_HOOK_NETWORKS", ""),
+            hook_ca=_path(env.get("ZHENGTONG_HOOK_CA")),
+            api_hosts=env.get("ZHENGTONG_API_HOSTS", ""),
+            api_scheme=env.get("ZHENGTONG_API_SCHEME", ""),
+            nonces=env.get("ZHENGTONG_NONCES", DEFAULT_NONCES),
+            certificate_header=env.get("ZHENGTONG_CERTIFICATE_HEADER", ""),
+            certificate_proxies=env.get("ZHENGTONG_CERTIFICATE_PROXIES", ""),
+            batch_rows=int(env.get("ZHENGTONG_BATCH_ROWS", str(DEFAULT_BATCH_ROWS))),
+            batch_hours=int(env.get("ZHENGTONG_BATCH_HOURS", str(DEFAULT_BATCH_HOURS))),
+            batch_worker=env.get("ZHENGTONG_BATCH_WORKER", BATCHES_INSIDE),
+            calls_at_once=int(env.get("ZHENGTONG_CALLS_AT_ONCE", str(DEFAULT_CALLS_AT_ONCE))),
+            metrics_from=env.get("ZHENGTONG_METRICS_FROM", DEFAULT_METRICS_FROM),
+            calls_per_second=int(env.get("ZHENGTONG_CALLS_PER_SECOND", str(DEFAULT_CALLS_PER_SECOND))),
+            verify_misses=int(env.get("ZHENGTONG_VERIFY_MISSES", str(DEFAULT_VERIFY_MISSES))),
+            second_signature=env.get("ZHENGTONG_LOG_SECOND_SIGNATURE", "on").strip().lower() not in _OFF,
+            witnesses_file=_path(env.get("ZHENGTONG_WITNESSES")),
+            witness_minutes=int(env.get("ZHENGTONG_WITNESS_MINUTES", str(DEFAULT_WITNESS_MINUTES))),
         )
 
     @classmethod
     def at(cls, home: Path) -> Settings:
         """Settings for a deployment under *home* with every other choice at its default."""
         return cls.from_environment({"ZHENGTONG_HOME": str(home)})
+
+    def may_read_metrics(self, peer: str) -> bool:
+        """Whether whoever calls from the address *peer* is told the metrics."""
+        try:
+            address = ip_address(peer)
+        except ValueError:
+            return False
+        return any(address in network for network in map(ip_network, self.metrics_from.split(",")))
 
     @property
     def warehouse(self) -> Path:
@@ -126,6 +193,11 @@ class Settings:
         return self.public / "trust"
 
     @property
+    def nonces_file(self) -> Path:
+        """What the processes of this machine remember of the signed requests of the last minutes."""
+        return self.home / "run" / "nonces"
+
+    @property
     def answer_key(self) -> Path:
         """The public key by which callers check answers."""
         return self.public / "answers.key.pub"
@@ -149,6 +221,11 @@ class Settings:
     def licences(self) -> Path:
         """Licence bundles handed out."""
         return self.home / "licences"
+
+    @property
+    def batches(self) -> Path:
+        """Files of batch orders until they expire."""
+        return self.home / "batches"
 
     @property
     def airflow(self) -> Path:

@@ -10,24 +10,27 @@ import hashlib
 import re
 import threading
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from catalog.decide import Grant, Policy, Rights, grant_from_plain
-from hub.control import Caller, Control, GrantRow, row_dict
+from hub.control import Control, GrantRow, row_dict
+from hub.credentials import BEARER, MAX_HANDLE_CHARS, Credential, KnownCaller, Sealing, read_credentials
 from hub.disputes import Mark, marks
 from hub.published import current_list, current_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from sqlalchemy.engine import Connection
 
     from catalog.decide import AccessRequest, Decision
     from catalog.model import ResponsibilityList
     from hub.settings import Settings
+
+__all__ = ["KnownCaller", "Standing", "View", "hash_key", "read_grants"]
 
 _KEY = re.compile(r"zt_[A-Za-z0-9_-]{43}")
 _GRANT_COLUMNS = (
@@ -51,23 +54,16 @@ _GRANT_COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class KnownCaller:
-    """A caller whose key was recognised and is not revoked."""
-
-    id: str
-    department: str
-    name: str = ""
-    roles: tuple[str, ...] = ("call",)
-
-
 @dataclass(slots=True)
 class _Remembered:
     """What was read at one *generation*; replaced whole, so that threads never see two generations mixed."""
 
     generation: int
     policy: Policy
-    callers: dict[str, KnownCaller | None] = field(default_factory=dict)
+    sealing: Sealing
+    # Those that are there are as many as were registered; of those that are not, anybody may ask for any number.
+    credentials: dict[tuple[str, str], tuple[Credential, ...]] = field(default_factory=dict)
+    strangers: dict[tuple[str, str], None] = field(default_factory=dict)
     marks: dict[str, tuple[Mark, ...]] = field(default_factory=dict)
 
 
@@ -80,6 +76,7 @@ class Standing:
     def __init__(self, settings: Settings, control: Control) -> None:
         self._settings = settings
         self._control = control
+        self._sealing = Sealing(settings.keys)
         self._remembered: _Remembered | None = None
         self._loading = threading.Lock()
 
@@ -90,7 +87,18 @@ class Standing:
             ListMissingError: nothing is published yet.
             ControlUnavailableError: the control database does not answer.
         """
-        generation = self._control.generation()
+        return self.at(self._control.generation())
+
+    def latest(self) -> View:
+        """The state as it was last read, without a question to the database: for who checks the generation later.
+
+        Raises: as `now`, where nothing was read yet.
+        """
+        remembered = self._remembered
+        return self.now() if remembered is None else View(self._control, remembered)
+
+    def at(self, generation: int) -> View:
+        """The state of *generation*, which the control database has just told, or of a later one. Raises: as `now`."""
         remembered = self._remembered
         if remembered is None or remembered.generation < generation:
             with self._loading:
@@ -99,7 +107,7 @@ class Standing:
                     # What is read after the generation is at least as new; at worst it is read once more.
                     old = remembered.policy if remembered else None
                     list_ = self._list(old.list if old else None)
-                    remembered = _Remembered(generation, Policy.over(list_, self._grants, like=old))
+                    remembered = _Remembered(generation, Policy.over(list_, self._grants, like=old), self._sealing)
                     self._remembered = remembered
         return View(self._control, remembered)
 
@@ -120,28 +128,49 @@ class View:
         self._control = control
         self._remembered = remembered
         self.list = remembered.policy.list
+        self.generation = remembered.generation
 
-    def caller(self, key: str | None) -> KnownCaller | None:
-        """Whose *key* this is; None for no key, an unknown one and a revoked one.
+    def caller(self, key: str | None, now: datetime | None = None) -> KnownCaller | None:
+        """Whose *key* this is at *now*; None for no key, an unknown one, one that was revoked or has run out.
+
+        None, too, for a key that opens the sandbox alone: who asks here means the real thing.
+        """
+        found = self.bearer(key)
+        if found is None or found.caller.sandbox or not found.in_force((now or datetime.now(UTC)).timestamp()):
+            return None
+        return found.caller
+
+    def bearer(self, key: str | None) -> Credential | None:
+        """The credential that *key* is, whatever its term; None for what is none.
 
         A key is 256 random bits, so its SHA-256 needs no salt and no stretching; it is found by the hash, so that
         how long the comparison takes says nothing about the key.
         """
         if key is None or _KEY.fullmatch(key) is None:
             return None
-        hashed = hash_key(key)
-        callers = self._remembered.callers
-        if hashed not in callers:
-            query = sa.select(Caller.id, Caller.department, Caller.name, Caller.roles).where(
-                Caller.key_hash == hashed, Caller.revoked_at.is_(None)
-            )
-            with self._control.reading() as connection:
-                row = connection.execute(query).one_or_none()
-            if len(callers) > MAX_REMEMBERED_STRANGERS:
-                callers.clear()
-            known = None if row is None else KnownCaller(row.id, row.department, row.name, tuple(row.roles))
-            callers[hashed] = known
-        return callers[hashed]
+        return next(iter(self.credentials(BEARER, hash_key(key))), None)
+
+    def credentials(self, kind: str, handle: str) -> tuple[Credential, ...]:
+        """The credentials of *kind* that go by *handle*, whatever their terms; see `read_credentials`.
+
+        Raises:
+            ControlUnavailableError: the control database does not answer.
+        """
+        remembered, name = self._remembered, (kind, handle)
+        found = remembered.credentials.get(name)
+        if found is not None:
+            return found
+        if name in remembered.strangers or len(handle) > MAX_HANDLE_CHARS:
+            return ()
+        with self._control.reading() as connection:
+            found = read_credentials(connection, kind, handle, remembered.sealing)
+        if found:
+            remembered.credentials[name] = found
+        else:
+            if len(remembered.strangers) >= MAX_REMEMBERED_STRANGERS:
+                remembered.strangers.clear()
+            remembered.strangers[name] = None
+        return found
 
     def rights(self, consumer: str, resource: str) -> Rights:
         """What the department *consumer* may do with *resource*: every grant, and decisions over just these.

@@ -18,12 +18,15 @@ import sqlalchemy as sa
 from catalog.model import Disposition
 from connectors.errors import ConnectorError
 from hub import alerts, loads, pauses, storing
+from hub.batches import Batches
 from hub.control import Load, ReconciliationRow, row_dict
 from hub.ingestion import ACTOR, Ingestion
 from hub.office import Office
 from hub.orders import LoadOrder, Mode
 from hub.registry import pool_of
+from hub.service import answer_signer
 from hub.settings import Settings
+from hub.standing import Standing
 from warehouse import runs
 from warehouse.errors import TableMissingError, WarehouseError
 from warehouse.maintain import Policy
@@ -81,6 +84,26 @@ def maintain(office: Office, codes: Sequence[str]) -> dict[str, Any]:
     done["runs"] = record_runs(office)
     done["staged"] = clear_staged(office)
     return done
+
+
+def sweep_batches_once() -> dict[str, int]:
+    """Sweep the batch orders of the deployment that the environment describes."""
+    with Office.open(Settings.from_environment()) as office:
+        return {"expired": sweep_batches(office)}
+
+
+def sweep_batches(office: Office) -> int:
+    """Expire batch orders that have had their time, and remove their files; how many expired.
+
+    Whoever makes batches does so, too; here it is done wherever nobody does for the time being.
+    """
+    settings = office.settings
+    standing = Standing(settings, office.control)
+    batches = Batches.over(settings, office.control, office.evidence, standing, answer_signer(settings))
+    try:
+        return batches.sweep()
+    finally:
+        batches.close()
 
 
 def clear_staged(office: Office) -> int:

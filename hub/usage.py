@@ -7,6 +7,7 @@ Whether a grant's quota stops a call is `hub.invocation`'s affair; that an unuse
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     from audit.log import Log
 
 ANSWERED = "invocation.answered"
+# A call counts as one use for each set of keys; an order of many rows, and a page of changes, as one.
+COUNTED = (ANSWERED, "batch.ordered", "changes.answered")
 # Most entries of other kinds are told apart without being parsed: canonical JSON writes a kind in one way only.
-_MARK = f'"kind":"{ANSWERED}"'.encode()
+_MARK = re.compile("|".join(re.escape(f'"kind":"{kind}"') for kind in COUNTED).encode())
 ENTRIES_PER_TRANSACTION = 100_000
 
 
@@ -51,16 +54,17 @@ class _Tally:
 
     def add(self, leaves: Iterable[bytes]) -> None:
         for leaf in leaves:
-            if _MARK not in leaf:
+            if _MARK.search(leaf) is None:
                 continue
             entry: dict[str, Any] = json.loads(leaf)
-            if entry["kind"] != ANSWERED:
+            if entry["kind"] not in COUNTED:
                 continue
+            uses = int(entry["facts"].get("count", 1)) if entry["kind"] == ANSWERED else 1
             at = datetime.fromisoformat(entry["at"])
             for grant in str(entry["facts"].get("grant", "")).split(","):
                 if grant:
                     key = (grant, day_of(at))
-                    self.calls[key] += 1
+                    self.calls[key] += uses
                     self.last[key] = max(at, self.last.get(key, at))
 
 

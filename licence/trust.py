@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from audit.errors import AuditError
-from audit.notes import VerifierKey
+from audit.verifiers import PublicKey, read_verifier
 from licence import jose
 from licence.errors import FormatError, TrustEmptyError, TrustUnreadableError
 from licence.keys import atomic_write, pem_bundle
@@ -38,7 +38,8 @@ _POLICY = frozenset({"format", "suites", "licence_signers", "status_signers"})
 class TrustStore:
     """Pinned trust; never empty.
 
-    *anchors*: root or issuing certificates. *log_verifiers*: keys of logs. *suites*: names of the suites allowed.
+    *anchors*: root or issuing certificates. *log_verifiers*: keys of logs; of a log with two signatures that is pinned
+    with both its keys, both are demanded. *suites*: names of the suites allowed.
     *licence_signers*, *status_signers*: SHA-256 fingerprints (hex) of the leaf certificates that may sign licences or
     status lists; empty means every leaf under an anchor whose extended key usage says so.
 
@@ -47,7 +48,7 @@ class TrustStore:
     """
 
     anchors: tuple[x509.Certificate, ...]
-    log_verifiers: tuple[VerifierKey, ...]
+    log_verifiers: tuple[PublicKey, ...]
     suites: frozenset[str] = frozenset({ECDSA_P256_SHA256})
     licence_signers: frozenset[str] = frozenset()
     status_signers: frozenset[str] = frozenset()
@@ -129,9 +130,9 @@ def _anchors(data: bytes, folder: Path) -> tuple[x509.Certificate, ...]:
         raise TrustUnreadableError(path=folder / ANCHORS_FILE, detail="not PEM certificates") from None
 
 
-def _log_keys(data: bytes, folder: Path) -> tuple[VerifierKey, ...]:
+def _log_keys(data: bytes, folder: Path) -> tuple[PublicKey, ...]:
     try:
-        return tuple(VerifierKey.from_text(line) for line in data.decode("utf-8").splitlines() if line.strip())
+        return tuple(read_verifier(line) for line in data.decode("utf-8").splitlines() if line.strip())
     except (AuditError, ValueError):
         raise TrustUnreadableError(path=folder / LOG_KEYS_FILE, detail="not a log verifier key") from None
 

@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from audit.checkpoint import open_checkpoint
 from audit.entry import Entry
 from audit.errors import AuditError, CheckpointInvalidError
 from audit.proof import LogProof
 from audit.tree import leaf_hash, verify_inclusion
+from audit.verifiers import Trust
 from licence import chain, credential, jose, status
 from licence.bundle import LicenceBundle
 from licence.errors import FormatError, IdentifierError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from audit.checkpoint import Checkpoint
-    from audit.notes import VerifierKey
+    from audit.verifiers import PublicKey
     from licence.trust import TrustStore
 
 __all__ = ["Outcome", "Step", "Verdict", "VerificationReport", "verify"]
@@ -252,9 +252,9 @@ def _prove(entry: bytes, text: str, trust: TrustStore) -> tuple[LogProof, Checkp
 
 
 @lru_cache(maxsize=CHECKPOINT_CACHE)
-def _checkpoint(note: str, verifiers: tuple[VerifierKey, ...]) -> Checkpoint:
+def _checkpoint(note: str, verifiers: tuple[PublicKey, ...]) -> Checkpoint:
     """A signed checkpoint once opened; a pure function, hence the cache: one checkpoint covers many licences."""
-    return open_checkpoint(note, verifiers)
+    return Trust(verifiers).open(note)
 
 
 def _check_status_entry(bundle: LicenceBundle, found: credential.Credential, trust: TrustStore) -> None:

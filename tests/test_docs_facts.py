@@ -157,7 +157,8 @@ def test_every_reason_of_a_denial_is_explained() -> None:
 def test_every_problem_code_in_the_papers_exists_with_its_status() -> None:
     known = hub.api.problems.known_problems()
     rows = re.findall(r"^\| (4\d\d|5\d\d) \| ([^|]+) \|", (DOCS / "api.md").read_text("utf-8"), re.MULTILINE)
-    assert {status for status, _ in rows} == {"400", "401", "403", "404", "409", "413", "415", "422", "429", "503"}
+    statuses = {"400", "401", "403", "404", "409", "410", "413", "415", "422", "429", "503"}
+    assert {status for status, _ in rows} == statuses
     wrong = [(s, c) for s, cell in rows for c in codes_in([cell]) if known.get(c, {}).get("status") != int(s)]
     assert wrong == []
 
@@ -286,7 +287,7 @@ def kinds_written() -> set[str]:
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
                 continue
-            if node.func.attr in {"append", "record"} and node.args:
+            if node.func.attr in {"append", "record", "draft"} and node.args:
                 found |= {text for text in texts_in(node.args[0], names) if ENTRY.fullmatch(text)}
     found.add(licence.profile.STATUS_ENTRY)
     return found | {f"grant.{word}" for word in ("suspended", "resumed", "revoked", "handed_back")}

@@ -25,6 +25,7 @@ from warehouse import table as tables
 from warehouse.commit import Room
 from warehouse.errors import SnapshotMissingError, TableMissingError
 from warehouse.lookup import Layout, Lookup
+from warehouse.masking import ROWS_PER_PART, Masked
 from warehouse.reasons import Reason, Rejected
 from warehouse.reconcile import TableMeasures
 from warehouse.runs import Run
@@ -40,10 +41,11 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
     from catalog.model import InformationResource
-    from warehouse.feed import Change
+    from warehouse.feed import Change, Extent, Span, Told
     from warehouse.fsck import Finding
     from warehouse.history import SnapshotInfo
     from warehouse.maintain import MaintenanceReport, Policy
+    from warehouse.masking import Selection
     from warehouse.reconcile import Reconciliation
     from warehouse.staging import Checked, Committed, StagedBatch
     from warehouse.storage import Storage
@@ -263,6 +265,22 @@ class Warehouse:
                 history=history,
             )
 
+    @contextmanager
+    def masked(
+        self, selection: Selection, snapshot_id: int, *, key: bytes, rows_per_part: int = ROWS_PER_PART
+    ) -> Iterator[Masked]:
+        """The rows of a snapshot as *selection* shows them, to count and to write out; *key* is that of hash masks.
+
+        Raises:
+            TableMissingError, SnapshotMissingError, FieldMissingError
+            StorageFullError, StorageUnavailableError: also from within the block; do it again.
+        """
+        code = selection.resource.code
+        table = tables.load(self._catalog, code)
+        files = tables.files_of(table, code, snapshot_id)
+        with self._reading(code) as con:
+            yield Masked(con, table.schema(), files, selection, key=key, rows_per_part=rows_per_part)
+
     def cursor(self, code: str) -> str | None:
         """The cursor in force, None before the first incremental load. Raises: TableMissingError."""
         head = next(tables.infos(tables.load(self._catalog, code)), None)
@@ -310,6 +328,19 @@ class Warehouse:
             TableMissingError
         """
         return feed.read(self._room, code, after, limit)
+
+    def changes_extent(self, code: str) -> Extent:
+        """How far the change feed of a resource reaches, and by which loads. Raises: TableMissingError."""
+        return feed.extent(self._room, code)
+
+    def changes_told(self, code: str, span: Span, after: int, limit: int = 1000) -> list[Told]:
+        """At most *limit* changes of one load numbered beyond *after*, each with its record before and after it.
+
+        Raises:
+            TableMissingError, SnapshotMissingError
+        """
+        with sql.full_storage(code, self.root):
+            return feed.told(self._room, code, span, after, limit)
 
     def quarantine_file(self, code: str, snapshot_id: int) -> Path:
         """The file of rows that the load of *snapshot_id* rejected, found to be as it was written.

@@ -24,7 +24,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pyiceberg.conversions import from_bytes
 from pyiceberg.exceptions import NoSuchTableError
@@ -88,6 +88,46 @@ class Change:
     rows: int | None
     batch_id: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The changes of one load, numbered *first* to *last*; *before* and *after* are the snapshots that it lies between.
+
+    *before* is None where that snapshot is not kept any more.
+    """
+
+    first: int
+    last: int
+    before: int | None
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How far a feed reaches: its table's identity, the *last* number (0: no load yet), and the loads still known.
+
+    *snapshot* is the table's current one, that of the last load or one with the same rows.
+    """
+
+    table: str
+    last: int
+    snapshot: int | None
+    spans: tuple[Span, ...]
+
+    def span_of(self, seq: int) -> Span | None:
+        """The load that made the change numbered *seq*; None where it, or what was before it, is not kept."""
+        found = next((span for span in self.spans if span.first <= seq <= span.last), None)
+        return found if found is not None and found.before is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A change and the whole record before and after it, as wire values; None where none was or is in force."""
+
+    change: Change
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
 
 
 def identifier(code: str) -> tuple[str, str]:
@@ -255,6 +295,65 @@ def read(room: Room, code: str, after: int | None, limit: int) -> list[Change]:
         key = {} if kind == Kind.BASELINE else {k: bool(v) if k in answers else v for k, v in named.items()}
         found.append(Change(seq, Kind(kind), key, before, later, count, batch_id, at))
     return found
+
+
+def extent(room: Room, code: str) -> Extent:
+    """How far the feed of a resource reaches. Upkeep of either table leaves it as it is, but for what expires.
+
+    Raises:
+        TableMissingError: no table is kept for the resource.
+    """
+    table = tables.load(room.catalog, code)
+    spans = []
+    last_of_all = 0
+    for info in tables.infos(table):
+        end = int(info.facts.get(LAST, "0"))
+        last_of_all = max(last_of_all, end)
+        count = info.inserted + info.updated + info.deleted
+        # The baseline is no change, though the load that made it counts its rows.
+        if end > 1 and count:
+            # A parent that was compacted since holds the same rows; one that expired is named no more.
+            known = info.parent_id is not None and table.metadata.snapshot_by_id(info.parent_id) is not None
+            spans.append(Span(end - count + 1, end, info.parent_id if known else None, info.snapshot_id))
+    identity = str(table.metadata.table_uuid)
+    return Extent(identity, last_of_all, table.metadata.current_snapshot_id, tuple(reversed(spans)))
+
+
+def told(room: Room, code: str, span: Span, after: int, limit: int) -> list[Told]:
+    """At most *limit* changes of the load *span* numbered beyond *after*, in order, each with its record.
+
+    The records are read from the snapshots before and after the load, whatever came later. A load's changes are
+    numbered in the order of their keys, so that those of one page lie together in the table's files, too.
+
+    Raises:
+        TableMissingError: no table is kept for the resource.
+        SnapshotMissingError: one of the two snapshots was let go.
+    """
+    table = tables.load(room.catalog, code)
+    changes = read(room, code, max(after, span.first - 1), min(limit, span.last - max(after, span.first - 1)))
+    if not changes or span.before is None:
+        return []
+    columns = table.schema().fields
+    feed = cast("Table", find(room.catalog, code))
+    files = tables.files_of(feed, code, feed.metadata.current_snapshot_id)
+    files = [f for f in files if _holds(f, changes[0].seq - 1, changes[-1].seq)]
+    keys = [f.name for f in feed.schema().fields[len(_OWN) :]]
+    found: list[dict[int, dict[str, Any]]] = []
+    with room.session(room.scratch) as con:
+        con.execute(
+            f"CREATE TEMP TABLE page AS SELECT _seq AS _of_change, {sql.names(keys)} "
+            f"FROM {reading.read_files(feed.schema(), files)} WHERE _seq BETWEEN ? AND ?",
+            [changes[0].seq, changes[-1].seq],
+        )
+        for snapshot in (span.before, span.after):
+            known = tables.files_of(table, code, snapshot)
+            held = reading.read_files(table.schema(), known, live=True)
+            near = f"SELECT * FROM {held} JOIN page USING ({sql.names(keys)})"
+            rows = con.execute(f"SELECT _of_change, {wire_columns(columns)} FROM ({near})").fetchall()
+            names = [f.name for f in columns]
+            found.append({int(seq): dict(zip(names, values, strict=True)) for seq, *values in rows})
+    before, later = found
+    return [Told(change, before.get(change.seq), later.get(change.seq)) for change in changes]
 
 
 def _holds(file: FileOfRows, start: int, end: int) -> bool:

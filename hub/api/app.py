@@ -16,22 +16,31 @@ from starlette.exceptions import HTTPException
 
 from audit.errors import EntryMissingError
 from catalog.steps import CaseError
-from hub.answers import QUERY, VERIFY
 from hub.api import (
     applications,
+    batches,
+    changes,
     corrections,
     demands,
+    doors,
     grants,
+    hooks,
     inbox,
     lists,
     loads,
+    mydata,
     problems,
     public,
     schemas,
     search,
+    witnesses,
 )
 from hub.api.bodyshapes import describe
-from hub.api.replies import bearer, read_body, refuse, reply
+from hub.api.fast import Fast, door_of
+from hub.api.limits import Buckets, Room
+from hub.api.metrics import CONTENT_TYPE, Metrics
+from hub.api.replies import read_body, refuse, reply
+from hub.authentication import AuthenticationSettingsError, proxies_of
 from hub.errors import HubError, InvalidRequestError, NotFoundError, ResourceUnknownError
 from hub.invocation import RefusedError
 from hub.service import Service
@@ -39,14 +48,34 @@ from hub.service import Service
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from pydantic import BaseModel
+    from starlette.types import Receive, Scope, Send
+
     from hub.settings import Settings
 
 # A full tile never changes (C2SP tlog-tiles); a partial one, and the checkpoint, are asked for anew.
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
+SCHEMES = ("", "http", "https")
+# What a proxy says of whom it asks for: then the peer is the proxy, and not who asks.
+FORWARDED = ("forwarded", "x-forwarded-for", "via")
 
 # The office's doors, each in a module of its own.
-FEATURES = (lists, search, applications, grants, corrections, demands, inbox, loads)
+FEATURES = (
+    lists,
+    search,
+    applications,
+    grants,
+    corrections,
+    demands,
+    inbox,
+    loads,
+    batches,
+    changes,
+    hooks,
+    mydata,
+    witnesses,
+)
 
 _SCHEMAS = "#/components/schemas/"
 _PROBLEM = {"content": {problems.MEDIA_TYPE: {"schema": {"$ref": f"{_SCHEMAS}ProblemShape"}}}}
@@ -56,7 +85,7 @@ def _documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": problems.TITLES[status][0], **_PROBLEM} for status in statuses}
 
 
-def _body_of(shape: type[schemas.QueryShape | schemas.VerifyShape], example: dict[str, Any]) -> dict[str, Any]:
+def _body_of(shape: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
     content = {"application/json": {"schema": {"$ref": f"{_SCHEMAS}{shape.__name__}"}, "example": example}}
     return {"requestBody": {"required": True, "content": content}, "security": [{"callerKey": []}]}
 
@@ -66,6 +95,7 @@ _QUERY_EXAMPLE = {
     "fields": ["name"],
     "purpose": {"matter": "SX001", "case": "BJ-2026-0001", "operator": "窗口 3", "replaces": "户口簿"},
 }
+_EXPLAIN_EXAMPLE = {"action": "query", "keys": ["citizen_id"], "fields": ["name"], "purpose": {"matter": "SX001"}}
 _VERIFY_EXAMPLE = {
     "keys": {"citizen_id": "11010519491231002X"},
     "claims": {"name": "张三"},
@@ -73,19 +103,50 @@ _VERIFY_EXAMPLE = {
 }
 
 
-def create_app(settings: Settings, *, open_service: Callable[[Settings], Service] = Service.open) -> FastAPI:
+class HubApp(FastAPI):
+    """The framework's application, which calls pass by on their way to `hub.api.fast`.
+
+    *api_scheme* is how clients call it, where a proxy terminates TLS and a plain request arrives; "": as it arrives.
+    """
+
+    api_scheme = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a call, or hand anything else to the framework."""
+        if self.api_scheme and scope["type"] == "http":
+            # A client may have signed the whole address (`@target-uri`), of which a proxy leaves everything but this.
+            scope["scheme"] = self.api_scheme
+        door = door_of(scope)
+        if door is None:
+            await super().__call__(scope, receive, send)
+        else:
+            await self.state.fast.answer(door, scope, receive, send)
+
+
+def create_app(settings: Settings, *, open_service: Callable[[Settings], Service] = Service.open) -> HubApp:
     """The API of the deployment of *settings*; files and keys are opened when it starts to serve, not here."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if settings.api_scheme not in SCHEMES:
+            raise AuthenticationSettingsError(name="ZHENGTONG_API_SCHEME", expected="http / https")
         service = await run_in_threadpool(open_service, settings)
         app.state.service = service
+        app.state.fast = Fast(
+            service,
+            Metrics(),
+            Room(settings.calls_at_once),
+            _rates(settings.calls_per_second),
+            proxies_of(settings),
+        )
+        app.state.fast.start()
         try:
             yield
         finally:
+            app.state.fast.stop()
             await run_in_threadpool(service.close)
 
-    app = FastAPI(
+    app = HubApp(
         title="Zhengtong data-invocation API / 政通数据调用服务",
         version="1",
         description="Look-ups and verifications over shared resources. Every call leaves evidence in a public log.",
@@ -93,6 +154,7 @@ def create_app(settings: Settings, *, open_service: Callable[[Settings], Service
         docs_url=None,  # the stock page loads scripts from another host
         redoc_url=None,
     )
+    app.api_scheme = settings.api_scheme
     _add_errors(app)
     _add_catalogue(app)
     _add_invocation(app)
@@ -141,8 +203,25 @@ def _add_errors(app: FastAPI) -> None:
 
 
 def _add_catalogue(app: FastAPI) -> None:
-    @app.get("/healthz", response_model=schemas.HealthShape, responses=_documented(503))
-    def health(request: Request) -> Response:
+    @app.get("/healthz", response_model=schemas.AliveShape)
+    async def alive() -> Response:
+        """Whether the process answers at all; restart it when it does not."""
+        return JSONResponse({"status": "ok"})
+
+    @app.get("/metrics", response_class=PlainTextResponse, responses=_documented(404))
+    def metrics(request: Request) -> Response:
+        """Counts and times for Prometheus, told to this machine alone unless the deployment says otherwise."""
+        service, fast = _service(request), request.app.state.fast
+        peer = request.client.host if request.client else ""
+        forwarded = any(name in request.headers for name in FORWARDED)
+        if forwarded or not service.settings.may_read_metrics(peer):
+            raise NotFoundError
+        log = service.evidence.log
+        text = fast.metrics.text(under_way=fast.room.taken, log_size=log.size, published=log.published_size)
+        return Response(text, media_type=CONTENT_TYPE)
+
+    @app.get("/readyz", response_model=schemas.HealthShape, responses=_documented(503))
+    def ready(request: Request) -> Response:
         """Whether calls can be answered: a list is published, the control database and the log answer."""
         service = _service(request)
         version = service.standing.now().list.version
@@ -182,29 +261,16 @@ def _add_catalogue(app: FastAPI) -> None:
 def _add_invocation(app: FastAPI) -> None:
     statuses = _documented(400, 401, 403, 404, 413, 415, 422, 429, 503)
 
-    async def call(action: str, request: Request, code: str) -> Response:
-        service = _service(request)
-        body = await read_body(request)
-        # In a worker thread, so that the entries of concurrent calls share one sync of the log.
-        answer = await run_in_threadpool(service.invocation.call, action, bearer(request), code, body)
-        return reply(
-            request,
-            service.signer,
-            service.evidence.clock(),
-            status=200,
-            plain=answer.plain(),
-            receipt=answer.receipt,
-        )
-
+    # Documented here, answered by `hub.api.fast` before the framework looks for them.
     @app.post(
         "/v1/resources/{code:path}:query",
         response_model=schemas.QueryAnswerShape,
         responses=statuses,
         openapi_extra=_body_of(schemas.QueryShape, _QUERY_EXAMPLE),
     )
-    async def query(request: Request, code: str) -> Response:
-        """Look records up by the resource's look-up fields. The answer is signed and leaves evidence first."""
-        return await call(QUERY, request, code)
+    async def query(code: str) -> Response:
+        """Look records up by the resource's look-up fields, or up to 500 at once. Evidence is kept first."""
+        raise AssertionError(code)
 
     @app.post(
         "/v1/resources/{code:path}:verify",
@@ -212,9 +278,47 @@ def _add_invocation(app: FastAPI) -> None:
         responses=statuses,
         openapi_extra=_body_of(schemas.VerifyShape, _VERIFY_EXAMPLE),
     )
-    async def verify(request: Request, code: str) -> Response:
-        """Confirm claims about a record: yes, no or unknown for each field, and no values."""
-        return await call(VERIFY, request, code)
+    async def verify(code: str) -> Response:
+        """Confirm claims about a record: match, mismatch or unknown for each field, and no values."""
+        raise AssertionError(code)
+
+    @app.post(
+        "/v1/sandbox/resources/{code:path}:query",
+        response_model=schemas.QueryAnswerShape,
+        responses=statuses,
+        openapi_extra=_body_of(schemas.QueryShape, _QUERY_EXAMPLE),
+    )
+    async def try_query(code: str) -> Response:
+        """As the real one, over made-up rows: no grant is needed, and nothing is recorded."""
+        raise AssertionError(code)
+
+    @app.post(
+        "/v1/sandbox/resources/{code:path}:verify",
+        response_model=schemas.VerifyAnswerShape,
+        responses=statuses,
+        openapi_extra=_body_of(schemas.VerifyShape, _VERIFY_EXAMPLE),
+    )
+    async def try_verify(code: str) -> Response:
+        """As the real one, over made-up rows."""
+        raise AssertionError(code)
+
+    @app.post(
+        "/v1/resources/{code:path}:explain",
+        response_model=schemas.ExplainedShape,
+        responses=_documented(400, 401, 404, 413, 415, 422, 503),
+        openapi_extra=_body_of(schemas.ExplainShape, _EXPLAIN_EXAMPLE),
+    )
+    async def explain(request: Request, code: str) -> Response:
+        """Whether such a call would be allowed now, with what, and why not. Nothing is looked up or recorded."""
+        service, body = _service(request), await read_body(request)
+        explained = await run_in_threadpool(service.invocation.explain, doors.proof(request), code, body)
+        lang = problems.language(request.headers.get("accept-language"))
+        plain = public.explained(explained, lang)
+        return reply(request, service.signer, service.evidence.clock(), status=200, plain=plain)
+
+
+def _rates(per_second: int) -> Buckets | None:
+    return Buckets(2 * per_second, per_second) if per_second else None
 
 
 def _add_log(app: FastAPI) -> None:
@@ -230,7 +334,11 @@ def _add_log(app: FastAPI) -> None:
             raise NotFoundError from error
         return PlainTextResponse(text, headers={"cache-control": REVALIDATE})
 
-    @app.get("/v1/log/{path:path}", responses=_documented(404))
+    @app.get(
+        "/v1/log/{path:path}",
+        responses=_documented(404) | {200: {"content": {"text/plain": {}, "application/octet-stream": {}}}},
+        response_class=Response,
+    )
     def log_file(request: Request, path: str) -> Response:
         """The log's checkpoint and tiles (C2SP tlog-tiles)."""
         file = public.log_file(_service(request).settings.log, path)
@@ -250,7 +358,11 @@ def _add_log(app: FastAPI) -> None:
             {"log": service.evidence.verifier.to_text(), "answers": [verifier.to_text()], "keys": [verifier.jwk()]}
         )
 
-    @app.get("/v1/status/{name}", responses=_documented(404))
+    @app.get(
+        "/v1/status/{name}",
+        responses=_documented(404) | {200: {"content": {"application/statuslist+jwt": {}}}},
+        response_class=Response,
+    )
     def status(request: Request, name: str) -> Response:
         """A licence status list token (IETF Token Status List)."""
         file = public.status_file(_service(request).settings.public / "status", name)
@@ -272,12 +384,16 @@ def _complete_openapi(app: FastAPI) -> None:
             "description": "A caller key issued by the hub",
         }
         known = components.setdefault("schemas", {})
-        for shape in (schemas.QueryShape, schemas.VerifyShape, schemas.ProblemShape):
+        for shape in (schemas.QueryShape, schemas.VerifyShape, schemas.ExplainShape, schemas.ProblemShape):
             plain = shape.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
             known.update(plain.pop("$defs", {}))
             known[shape.__name__] = plain
-        for feature in (applications, grants, corrections, demands, loads):
+        for feature in (applications, grants, corrections, demands, loads, hooks):
             describe(document, feature.BODIES, feature.BODY_STEPS)
+        for operation in (one for path in document["paths"].values() for one in path.values()):
+            # The framework's own, which no text in a path comes to; what refuses a parameter says so itself.
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                del operation["responses"]["422"]
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -18,7 +18,7 @@ from hub.api import doors
 from hub.api.bodies import ASKED, LESS, Body
 from hub.api.bodyshapes import NAMES, WISHES, BodyShape, Schema
 from hub.api.shapes import documented
-from hub.errors import NotFoundError, RoleMissingError
+from hub.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -193,12 +193,8 @@ def add_to(app: FastAPI) -> None:
 
 
 def sees_all(request: Request) -> bool:
-    """Whether the caller's key opens what concerns other departments, too."""
-    try:
-        doors.actor(request, Role.OFFICE, Role.AUDIT)
-    except RoleMissingError:
-        return False
-    return True
+    """Whether the caller may see what concerns other departments, too."""
+    return bool({Role.OFFICE, Role.AUDIT} & set(doors.known(request).roles))
 
 
 def _need_concern(request: Request, case: Case, actor: Actor) -> None:

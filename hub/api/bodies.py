@@ -68,13 +68,13 @@ def texts(
     return given
 
 
-def day(given: Mapping[str, str], name: str) -> date | None:
-    """The date in a text member, None where there is none.
+def day(given: Mapping[str, str], name: str, *, needed: bool = False) -> date | None:
+    """The date in a text member, None where there is none and none is *needed*.
 
     Raises:
         InvalidRequestError: it is no date.
     """
-    if not given.get(name):
+    if not given.get(name) and not needed:
         return None
     try:
         return date.fromisoformat(given[name])

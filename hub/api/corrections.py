@@ -316,7 +316,7 @@ def _act(request: Request, id_: str, step: str, body: Mapping[str, Any]) -> Resp
         return _recalled(request, case, actor.department)
     words: dict[str, Any] = dict(given)
     if "mend_by" in words:
-        words["mend_by"] = day(given, "mend_by")
+        words["mend_by"] = day(given, "mend_by", needed="mend_by" in required)
     if "ground" in words:
         words["ground"] = _word(given["ground"], Ground, "ground")
     if "outcome" in words:

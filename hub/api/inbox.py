@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from hub.actors import Role
 from hub.api import doors, problems
@@ -15,6 +15,7 @@ from hub.api.shapes import InboxShape, documented
 from hub.deadlines import case_plain, tray_of
 from hub.errors import NotFoundError
 from hub.notices import mark_read, tray
+from hub.requests import MAX_INTEGER
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -25,7 +26,9 @@ MEMBERS = (Role.APPLY, Role.REVIEW, Role.OFFICE)
 def add_to(app: FastAPI) -> None:
     """Hang the routes into *app*."""
 
-    @app.get("/v1/inbox", response_model=InboxShape, responses=documented(401, 403, 503), openapi_extra=doors.KEYED)
+    @app.get(
+        "/v1/inbox", response_model=InboxShape, responses=documented(401, 403, 422, 503), openapi_extra=doors.KEYED
+    )
     def inbox(request: Request, *, unread: Annotated[bool, Query()] = True) -> Response:
         """The open cases that wait for the caller's department, and its notices (`unread=false`: old ones, too)."""
         actor = doors.actor(request, *MEMBERS)
@@ -50,8 +53,13 @@ def add_to(app: FastAPI) -> None:
         }
         return doors.answer(request, plain)
 
-    @app.post("/v1/notices/{number}:read", responses=documented(401, 403, 404, 503), openapi_extra=doors.KEYED)
-    def read(request: Request, number: int) -> Response:
+    @app.post(
+        "/v1/notices/{number}:read",
+        responses=documented(401, 403, 404, 413, 422, 503),
+        openapi_extra=doors.KEYED,
+        dependencies=doors.READING,
+    )
+    def read(request: Request, number: Annotated[int, Path(ge=1, le=MAX_INTEGER)]) -> Response:
         """Take a notice out of the tray of the caller's department."""
         actor = doors.actor(request, *MEMBERS)
         office = doors.office(request)

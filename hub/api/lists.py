@@ -19,9 +19,10 @@ from catalog.exports import dcat
 from catalog.model import to_plain
 from catalog.steps import CaseInvalidError, problem, register_problems
 from hub import drafts, exports
-from hub.actors import Role
+from hub.actors import Actor, Role
 from hub.api import doors
-from hub.api.replies import bearer, reply
+from hub.api.limits import Room
+from hub.api.replies import misfits, receive, reply
 from hub.api.shapes import documented
 from hub.errors import (
     DigestMismatchError,
@@ -34,7 +35,7 @@ from hub.errors import (
 )
 from hub.published import current_list, versions
 from hub.publishing import publish_draft
-from hub.signatures import SignatureInvalidError, check_digest, content_digest
+from hub.signatures import content_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,12 +43,15 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from catalog.model import ResponsibilityList
-    from hub.actors import Actor
     from hub.cases import Case
     from hub.office import Office
 
 MEMBERS: Final = (Role.REVIEW, Role.OFFICE, Role.AUDIT)
 MAX_UPLOAD_MIB: Final = 64
+UPLOAD_WAIT_S: Final = 600.0
+# Whose upload is signed is known once it is there: so much of it may strangers fill the memory with, and so long.
+SIGNED_AT_ONCE: Final = 2
+SIGNED_WAIT_S: Final = 120.0
 MAX_PROBLEMS: Final = 1_000
 SUFFIXES: Final = {
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
@@ -132,10 +136,10 @@ def add_to(app: FastAPI) -> None:
 def _add_versions(app: FastAPI) -> None:
     @app.get("/v1/lists", response_model=VersionsShape, responses=documented(401, 403, 503))
     def found(request: Request) -> Response:
-        """The versions of the list; with a key of the office, of review or of audit the open drafts, too."""
+        """The versions of the list; for the office, reviewers and auditors the open drafts, too."""
         office = doors.office(request)
         waiting: tuple[Case, ...] = ()
-        if bearer(request) is not None:
+        if doors.shows_any(request):
             doors.actor(request, *MEMBERS)
             waiting = drafts.find(office, open_=True)
         known = [
@@ -179,25 +183,34 @@ def _add_versions(app: FastAPI) -> None:
 
 
 def _add_submission(app: FastAPI) -> None:
+    signed = app.state.signed_lists = Room(SIGNED_AT_ONCE)
     body = {"requestBody": {"required": True, "content": {name: {"schema": {"type": "string"}} for name in SUFFIXES}}}
 
     @app.post(
         "/v1/lists",
         response_model=DraftShape,
         status_code=201,
-        responses=documented(401, 403, 413, 415, 422, 503),
+        responses=documented(400, 401, 403, 413, 415, 422, 503),
         openapi_extra={**doors.KEYED, **body},
     )
     async def submit(request: Request) -> Response:
         """Hand in a draft: the file itself as the body, at most 64 MiB. Its faults, if it has any, come all at once."""
-        # The key first: nobody else's 64 MiB are read.
-        actor = await run_in_threadpool(doors.actor, request, Role.OFFICE)
-        data, suffix = await _upload(request)
-        return await doors.run(_submitted, request, actor, data, suffix)
+        if not doors.is_signed(request):
+            # The key first: nobody else's 64 MiB are read.
+            await run_in_threadpool(doors.actor, request, Role.OFFICE)
+            data, suffix = await _upload(request)
+            return await doors.run(_submitted, request, data, suffix)
+        # A signature says nothing before all that it covers is there, whoever sent it: a few at once, and soon.
+        signed.enter()
+        try:
+            data, suffix = await _upload(request, SIGNED_WAIT_S)
+            return await doors.run(_submitted, request, data, suffix)
+        finally:
+            signed.leave()
 
 
-def _submitted(request: Request, actor: Actor, data: bytes, suffix: str) -> Response:
-    office = doors.office(request)
+def _submitted(request: Request, data: bytes, suffix: str) -> Response:
+    actor, office = doors.actor(request, Role.OFFICE), doors.office(request)
     name = f"list{suffix}"
     try:
         list_, findings = drafts.read(office, (data, suffix, name))
@@ -214,23 +227,18 @@ def _submitted(request: Request, actor: Actor, data: bytes, suffix: str) -> Resp
     return doors.answer(request, _plain(case), status=201, revision=case.revision)
 
 
-async def _upload(request: Request) -> tuple[bytes, str]:
+async def _upload(request: Request, wait_s: float = UPLOAD_WAIT_S) -> tuple[bytes, str]:
     """The body and the suffix of its type; never more than the limit is kept."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media not in SUFFIXES or "content-encoding" in request.headers:
         raise ListMediaTypeError(allowed=", ".join(SUFFIXES))
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > MAX_UPLOAD_MIB << 20:
-            raise ListTooLargeError(limit_mib=MAX_UPLOAD_MIB)
-    digest = ", ".join(request.headers.getlist("content-digest"))
-    if digest:
-        try:
-            check_digest(digest, bytes(data))
-        except SignatureInvalidError as error:
-            raise DigestMismatchError from error
-    return bytes(data), SUFFIXES[media]
+    try:
+        data = await receive(request, MAX_UPLOAD_MIB << 20, wait_s)
+    except RequestTooLargeError as error:
+        raise ListTooLargeError(limit_mib=MAX_UPLOAD_MIB) from error
+    if misfits(request, data):
+        raise DigestMismatchError
+    return data, SUFFIXES[media]
 
 
 def _add_steps(app: FastAPI) -> None:
@@ -294,7 +302,11 @@ class _CoreTables:
 def _add_exports(app: FastAPI) -> None:
     tables = _CoreTables()
 
-    @app.get("/v1/exports/dcat.jsonld", responses=documented(503))
+    @app.get(
+        "/v1/exports/dcat.jsonld",
+        responses=documented(503) | {200: {"content": {dcat.MEDIA_TYPE: {"schema": {"type": "object"}}}}},
+        response_class=Response,
+    )
     def catalogue(request: Request) -> Response:
         """The list in force as a DCAT 3 catalogue."""
         office, opened = doors.office(request), doors.service(request)
@@ -302,7 +314,11 @@ def _add_exports(app: FastAPI) -> None:
         now = opened.evidence.clock()
         return reply(request, opened.signer, now, status=200, plain=plain, media_type=dcat.MEDIA_TYPE)
 
-    @app.get("/v1/exports/core-metadata.xlsx", responses=documented(503))
+    @app.get(
+        "/v1/exports/core-metadata.xlsx",
+        responses=documented(503) | {200: {"content": {exports.FORMATS["core"].media_type: {}}}},
+        response_class=Response,
+    )
     def core(request: Request) -> Response:
         """The list in force as the core-metadata table (核心元数据), an Excel workbook."""
         office = doors.office(request)
@@ -320,12 +336,10 @@ def _add_exports(app: FastAPI) -> None:
     )
     def openapi(request: Request, grant: str) -> Response:
         """What a grant allows, as OpenAPI 3.1, for the department that holds it and the one that reviews it."""
-        actor = doors.actor(request, Role.CALL, Role.APPLY, Role.REVIEW)
-        caller = doors.service(request).standing.now().caller(bearer(request))
-        roles = caller.roles if caller is not None else ()
-        base = str(request.base_url)
+        caller = doors.caller(request, Role.CALL, Role.APPLY, Role.REVIEW)
+        actor, base = Actor(caller.department, caller.name), str(request.base_url)
         try:
-            plain = exports.openapi_of(doors.office(request), grant, server_url=base, actor=actor, roles=roles)
+            plain = exports.openapi_of(doors.office(request), grant, server_url=base, actor=actor, roles=caller.roles)
         except GrantUnknownError as error:
             raise NotFoundError from error
         return doors.answer(request, plain)

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from catalog import steps
 from catalog.reasons import remedy
-from hub import errors
+from hub import again, batches_errors, changes_errors, errors, webhooks_errors
+from hub.signing.errors import SigningError
+from hub.signing.requests import TAG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +34,8 @@ STATUS: tuple[tuple[type[Known], int], ...] = (
     (errors.MediaTypeError, 415),
     (errors.MalformedRequestError, 400),
     (errors.DigestMismatchError, 400),
+    (changes_errors.CursorLapsedError, 410),
+    (again.AnswerGoneForGoodError, 410),
     (errors.RequestError, 422),
     (errors.TryAgainError, 503),
     (errors.SetupError, 503),
@@ -42,12 +46,17 @@ STATUS: tuple[tuple[type[Known], int], ...] = (
     (errors.ListSupersededError, 409),
     (errors.LoadPausedError, 409),
     (errors.DriftUnknownError, 404),
+    (batches_errors.BatchStateError, 409),
+    (batches_errors.BatchClosedError, 403),
     (errors.NothingRejectedError, 404),
+    (webhooks_errors.HookUnknownError, 404),
+    (webhooks_errors.HookStateError, 409),
     (errors.WorkError, 422),
     (errors.GrantUnknownError, 404),
     (errors.CallerUnknownError, 404),
     (errors.GrantError, 422),
     (errors.QuotaExhaustedError, 429),
+    (errors.TooFastError, 429),
     (errors.HubError, 500),
     (steps.StepNotAllowedError, 409),
     (steps.NotYoursError, 403),
@@ -57,22 +66,28 @@ STATUS: tuple[tuple[type[Known], int], ...] = (
 
 TITLES: dict[int, tuple[str, str]] = {
     400: ("The request cannot be read", "请求无法解析"),
-    401: ("No valid caller key", "调用密钥无效"),
+    401: ("Who asks is not known", "调用方身份未获确认"),
     403: ("The call was denied", "调用被拒绝"),
     404: ("Not found", "未找到"),
     405: ("This address does not take this method", "此地址不支持该方法"),
     409: ("The case has moved on", "事项状态已变动"),
+    410: ("Not kept any more", "已不再保存"),
     413: ("The request is too large", "请求过大"),
     415: ("The body is not declared as JSON", "请求体类型不支持"),
     422: ("The request must be mended", "请求内容有误"),
-    429: ("Today's calls are used up", "今日额度已用完"),
+    429: ("Too many calls", "调用过多"),
     500: ("The hub failed", "平台内部错误"),
     503: ("The hub cannot answer now", "平台暂时无法应答"),
 }
 
+# Ways to say who asks (RFC 9110 §11.6.1), the one that was tried first. No scheme is registered for the signatures of
+# RFC 9421; it is called by their field, and `tag` is the one that they bear.
+_BEARER = 'Bearer realm="zhengtong"'
+_SIGNATURE = f'Signature realm="zhengtong", tag="{TAG}"'
+
 # Features have errors of their own beside those of `hub.errors`; what only a client raises is no problem of the API.
 _OWN = ("hub.", "catalog.steps")
-_CLIENTS = frozenset({"hub.client", "hub.demo.errors"})
+_CLIENTS = frozenset({"hub.client.errors", "hub.demo.errors"})
 _INTERNAL = {
     "en": "The hub failed; nothing was answered. Try again, and report it if it happens again.",
     "zh": "平台内部错误，未作应答。请重试；如再次发生，请报告。",
@@ -131,15 +146,17 @@ def plain_problem(status: int, lang: str) -> dict[str, Any]:
 
 def headers_of(error: Known) -> dict[str, str]:
     """The fields that go with *error*: how to authenticate, when to try again."""
+    if isinstance(error, SigningError):
+        return {"www-authenticate": f'{_SIGNATURE}, error="{error.code}", {_BEARER}'}
     if isinstance(error, errors.KeyRefusedError):
-        return {"www-authenticate": 'Bearer realm="zhengtong", error="invalid_token"'}
+        return {"www-authenticate": f'{_BEARER}, error="invalid_token", {_SIGNATURE}'}
     if isinstance(error, errors.QuotaExhaustedError):
         return {
             "retry-after": format_datetime(
                 datetime.fromisoformat(str(error.params["resets"])).astimezone(UTC), usegmt=True
             )
         }
-    if isinstance(error, errors.TryAgainError):
+    if isinstance(error, errors.TryAgainError | errors.TooFastError):
         return {"retry-after": str(error.retry_after_s)}
     return {"retry-after": "60"} if isinstance(error, errors.SetupError) else {}
 

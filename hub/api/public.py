@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from catalog.reasons import remedy
+from hub.api.problems import unnamed
 from hub.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from catalog.model import InformationResource, ResponsibilityList
@@ -93,6 +96,20 @@ def catalogue(list_: ResponsibilityList, page: int, size: int) -> dict[str, Any]
         "page": page,
         "size": size,
         "items": [summary(resource, list_) for resource in shown],
+    }
+
+
+def explained(plain: Mapping[str, Any], lang: str) -> dict[str, Any]:
+    """What `hub.invocation.Invocation.explain` found, its reasons in *lang*."""
+    return {
+        **plain,
+        "reasons": [
+            {"code": one.code, "text": unnamed(one.text(lang)), "remedy": remedy(one.code)} for one in plain["reasons"]
+        ],
+        "quotas": [
+            {"grant": one.grant, "limit": one.limit, "used": one.used, "resets": one.resets.isoformat()}
+            for one in plain["quotas"]
+        ],
     }
 
 

@@ -5,12 +5,20 @@ The signature scheme is `hub.signatures`'; what an error says, `hub.api.problems
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import Response as HttpResponse
+from starlette.requests import ClientDisconnect
 
 from hub.api import problems
-from hub.errors import DigestMismatchError, MediaTypeError, RequestError, RequestTooLargeError
+from hub.errors import (
+    BodyTooSlowError,
+    DigestMismatchError,
+    MediaTypeError,
+    RequestError,
+    RequestTooLargeError,
+)
 from hub.invocation import RefusedError
 from hub.requests import MAX_BODY_BYTES
 from hub.signatures import (
@@ -29,7 +37,7 @@ if TYPE_CHECKING:
 
     from fastapi import Request as HttpRequest
 
-    from hub.invocation import Receipt
+    from hub.receipts import Receipt
 
 RECEIPT = "zhengtong-receipt"
 JSON = "application/json"
@@ -42,11 +50,12 @@ COVERED = (
 )
 COVERED_RECEIPT = Component(RECEIPT)
 COVERED_REQUEST_BODY = Component("content-digest", req=True)
+BODY_WAIT_S: Final = 10.0
 
 
 def receipt_field(receipt: Receipt) -> str:
     """The receipt header, a dictionary (RFC 9651 §3.2)."""
-    return f'entry={receipt.entry}, log="{receipt.log}"'
+    return f'entry={receipt.index}, log="{receipt.origin}"'
 
 
 def reply(
@@ -104,31 +113,63 @@ def as_signed(request: HttpRequest) -> Request:
     """What a signature covers of *request*: the path as it was sent, without its query."""
     raw = request.scope.get("raw_path") or request.url.path.encode()
     fields = {}
-    if "content-digest" in request.headers:
-        fields["content-digest"] = ", ".join(request.headers.getlist("content-digest"))
+    digest = ", ".join(request.headers.getlist("content-digest"))
+    # No signature covers what is not ASCII (RFC 9421 §2.1), and no digest has any of it.
+    if digest and digest.isascii():
+        fields["content-digest"] = digest
     return Request(request.method, raw.split(b"?")[0].decode("ascii", "replace"), fields)
 
 
 async def read_body(request: HttpRequest) -> bytes | RequestError:
-    """The body of *request*, or the error for which it is not accepted; never more than the limit is kept."""
+    """The body of *request*, or the error for which it is not accepted; never more than the limit is kept.
+
+    Raises:
+        BodyTooSlowError: it did not arrive.
+    """
+    try:
+        body = await receive(request, MAX_BODY_BYTES, BODY_WAIT_S)
+    except RequestTooLargeError as error:
+        return error
     media = request.headers.get("content-type", "").lower().replace(" ", "")
     if media not in (JSON, f"{JSON};charset=utf-8") or "content-encoding" in request.headers:
         return MediaTypeError()
+    return DigestMismatchError() if misfits(request, body) else body
+
+
+async def receive(request: HttpRequest, most_bytes: int, wait_s: float) -> bytes:
+    """The bytes of the body, whatever they are. They are kept at the request, for whoever checks what signs them.
+
+    Raises:
+        RequestTooLargeError: there are more than *most_bytes*; this is kept in their place.
+        BodyTooSlowError: they did not arrive within *wait_s*, or their sender has gone.
+    """
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            return RequestTooLargeError(limit_bytes=MAX_BODY_BYTES)
-    digest = ", ".join(request.headers.getlist("content-digest"))
-    if digest:
-        try:
-            check_digest(digest, bytes(body))
-        except SignatureInvalidError:
-            return DigestMismatchError()
+    try:
+        async with asyncio.timeout(wait_s):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most_bytes:
+                    error = RequestTooLargeError(limit_bytes=most_bytes)
+                    request.state.body = error
+                    raise error
+    except (TimeoutError, ClientDisconnect) as late:
+        raise BodyTooSlowError from late
+    request.state.body = bytes(body)
     return bytes(body)
 
 
-def bearer(request: HttpRequest) -> str | None:
-    """The caller key of an ``Authorization: Bearer`` field (RFC 6750 §2.1), or None."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" and key.strip() else None
+def received(request: HttpRequest) -> bytes | RequestError:
+    """What `receive` kept; b"" where the door takes no body, so that one that was signed does not fit."""
+    body: bytes | RequestError = getattr(request.state, "body", b"")
+    return body
+
+
+def misfits(request: HttpRequest, body: bytes) -> bool:
+    """Whether the request has a Content-Digest (RFC 9530) that is not of *body*."""
+    digest = ", ".join(request.headers.getlist("content-digest"))
+    try:
+        if digest:
+            check_digest(digest, body)
+    except SignatureInvalidError:
+        return True
+    return False

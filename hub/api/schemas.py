@@ -28,7 +28,9 @@ class PurposeShape(_Shape):
 class QueryShape(_Shape):
     """A look-up."""
 
-    keys: dict[str, str | int] = Field(description="look-up field → value; all must fit", min_length=1)
+    keys: dict[str, str | int] | list[dict[str, str | int]] = Field(
+        description="look-up field → value, all must fit; or up to 500 such sets by the same fields", min_length=1
+    )
     fields: list[str] | None = Field(None, description="fields wanted; all of the grant where absent")
     grant: str | None = Field(None, description="the grant to use, where there are several")
     purpose: PurposeShape
@@ -43,14 +45,25 @@ class VerifyShape(_Shape):
     purpose: PurposeShape
 
 
-class ReceiptShape(_Shape):
-    """Where the evidence of a call stands, and the salts that open its digests to the caller."""
+class ExplainShape(_Shape):
+    """A question whether a call would be allowed: the call, without its values."""
 
-    entry: int
-    log: str
-    at: str
-    request_digest: str = ""
-    answer_digest: str = ""
+    action: str = Field("query", description="query, verify, batch or subscribe")
+    keys: list[str] | dict[str, str | int] | None = Field(None, description="the fields that would be looked up by")
+    claims: list[str] | dict[str, str | int | bool] | None = Field(None, description="of a verification")
+    fields: list[str] | None = None
+    grant: str | None = None
+    purpose: PurposeShape
+
+
+class ReceiptShape(_Shape):
+    """The log's entry about a call, its place, the hub's signature over both, and the salts that open its digests."""
+
+    entry: int = Field(description="the place of the entry in the log")
+    log: str = Field(description="the log's origin")
+    leaf: dict[str, Any] = Field(description="the entry itself; its canonical form is the leaf's data")
+    key: str = Field(description="thumbprint of the answer key that signed (RFC 7638)")
+    signature: str = Field(description="Ed25519, base64, over origin, place and leaf hash")
     request_salt: str = ""
     answer_salt: str = ""
 
@@ -84,15 +97,24 @@ class _AnswerShape(_Shape):
     receipt: ReceiptShape
 
 
-class QueryAnswerShape(_AnswerShape):
-    """The records found, masked."""
+class OneOfManyShape(_Shape):
+    """What one of several sets of keys found."""
 
-    records: list[dict[str, Any]]
+    records: list[dict[str, Any]] | None = None
+    disputed: list[DisputedShape] | None = None
+    problem: str | None = Field(None, description="too_many_records: it fits more than an answer holds")
+
+
+class QueryAnswerShape(_AnswerShape):
+    """The records found, masked: in *records*, or for several sets of keys in *answers*, in their order."""
+
+    records: list[dict[str, Any]] | None = None
+    answers: list[OneOfManyShape] | None = None
     masked: dict[str, str] = Field(description="field → mask, where one was applied")
 
 
 class VerifyAnswerShape(_AnswerShape):
-    """For each claimed field ``yes``, ``no`` or ``unknown`` (no record, or none that says anything)."""
+    """For each claimed field ``match``, ``mismatch`` or ``unknown`` (nothing to compare with, or not comparable)."""
 
     results: dict[str, str]
 
@@ -105,6 +127,36 @@ class ReasonShape(_Shape):
     remedy: str = Field(
         description="what would have to change: apply, renew, ask_provider, ask_office, mend_request, wait or none"
     )
+
+
+class AllowedFieldShape(_Shape):
+    """A field that would be answered, and how it would be masked."""
+
+    name: str
+    mask: str
+
+
+class QuotaShape(_Shape):
+    """A grant's calls of today."""
+
+    grant: str
+    limit: int
+    used: int
+    resets: str
+
+
+class ExplainedShape(_Shape):
+    """Whether a call would be allowed now, with what, and why not."""
+
+    resource: str
+    list_version: str
+    action: str
+    allowed: bool
+    reasons: list[ReasonShape]
+    grants: list[str]
+    fields: list[AllowedFieldShape]
+    scopes: list[ScopeShape]
+    quotas: list[QuotaShape]
 
 
 class ProblemShape(BaseModel):
@@ -190,6 +242,12 @@ class KeysShape(BaseModel):
     log: str = Field(description="C2SP signed-note verifier key of the log")
     answers: list[str] = Field(description="ed25519:… keys of answers, the form a client pins")
     keys: list[dict[str, str]] = Field(description="the same as a JWK set (RFC 7517)")
+
+
+class AliveShape(BaseModel):
+    """That the process answers."""
+
+    status: str
 
 
 class HealthShape(BaseModel):

@@ -13,20 +13,27 @@ from audit.errors import AuditError
 from catalog.errors import CatalogError
 from hub.cli import (
     audit,
+    batches,
     calls,
+    clients,
     corrections,
     demands,
     demo,
+    evidence,
     grants,
+    hooks,
     ingest,
     licences,
     lists,
+    mydata,
+    receipts,
     reminders,
     requests,
     resources,
     search,
     serve,
     warehouse,
+    witness,
 )
 from hub.cli.language import LANGUAGES, say, speak_to_commands
 from hub.cli.output import INTERRUPTED, OK, USAGE, err, fail, usage, wants_json
@@ -76,11 +83,18 @@ for commands in (
     corrections,
     demands,
     reminders,
+    clients,
     ingest,
     serve,
     warehouse,
     calls,
+    receipts,
+    batches,
+    hooks,
     audit,
+    evidence,
+    witness,
+    mydata,
     licences,
 ):
     commands.add_to(app)

@@ -88,7 +88,11 @@ def call(
     if as_json:
         print_json(called.plain)
     elif claims:
-        words = {"yes": say("一致", "yes"), "no": say("不一致", "no"), "unknown": say("无法核验", "unknown")}
+        words = {
+            "match": say("一致", "match"),
+            "mismatch": say("不一致", "mismatch"),
+            "unknown": say("无法核验", "unknown"),
+        }
         table("", [say("信息项", "Field"), say("结果", "Result")], ([n, words[r]] for n, r in called.results.items()))
     elif not called.records:
         note(say("没有符合条件的记录。", "No record fits."))

@@ -289,7 +289,7 @@ def _call(story: Story) -> int:
     titles = {f.name: f.title if LANG == "zh" else f.name for f in story.list_.by_code[CALLED].fields}
     table("", headings, ([titles[n], v, say("已脱敏", "masked") if n in masked else ""] for n, v in record.items()))
     entry: int = called.receipt["entry"]
-    digest = called.receipt["answer_digest"][:19]
+    digest = called.receipt["leaf"]["facts"]["answer_digest"][:19]
     note(
         say(
             f"  应答签名有效；回执：日志第 {entry} 条，应答摘要 {digest}…",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from audit.errors import AuditError, LogMissingError
+from audit.errors import AuditError, KeyTextError, LogMissingError, PolicyInvalidError
 from catalog import steps
 from catalog.errors import CatalogError, ListInvalidError, ListUnreadableError
 from hub.cli.language import LANG, say
@@ -88,6 +88,8 @@ def exit_code_of(error: Exception) -> int:
         (CommitConflictError, CONFLICT),
         ((WarehouseError, CatalogError, LicenceError), DATA_INVALID),
         (LogMissingError, NOT_FOUND),
+        # What somebody typed, or a file of keys or witnesses: the log has nothing to do with it.
+        ((KeyTextError, PolicyInvalidError), USAGE),
         (AuditError, LOG_INVALID),
     )
     if isinstance(error, ListUnreadableError) and error.why == "not_found":

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
+import shutil
 import socket
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,12 +36,11 @@ def check_port(port: int, host: str = LOOPBACK) -> None:
 def serve(
     *,
     port: Annotated[int | None, typer.Option(help=say("端口", "port"))] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help=say("工作进程数，宜与处理器核数相同", "processes; as many as cores"))
+    ] = 1,
 ) -> int:
     """Serve until Ctrl-C."""
-    import uvicorn
-
-    from hub.api import create_app
-
     settings = Settings.from_environment()
     chosen = settings.api_port if port is None else port
     check_port(chosen)
@@ -48,8 +50,19 @@ def serve(
             f"Data-invocation API: http://{LOOPBACK}:{chosen}/v1/catalog (Ctrl-C stops)",
         )
     )
-    uvicorn.run(create_app(settings), host=LOOPBACK, port=chosen, log_level="warning", access_log=False)
+    _share_metrics(settings.home / "metrics")
+    # Only now: the metrics' folder is looked at on import.
+    from hub.api import serving
+
+    serving.run(LOOPBACK, chosen, workers=workers)
     return OK
+
+
+def _share_metrics(folder: Path) -> None:
+    """Let all worker processes count into one folder, which is emptied first: its numbers begin with the service."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -6,7 +6,7 @@ Leaves the tables to `hub.control.models` and their creation to `hub.migrations`
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event, literal, select, update
@@ -120,7 +120,41 @@ class Control:
         self.engine.dispose()
 
 
+class Generations:
+    """Reads the generation again and again on one connection of its own, without the pool's and the mapper's work.
+
+    For one thread. Where that connection fails, the next question goes by the pool, and then on a new one.
+    """
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._connection: Any = None
+
+    def __call__(self) -> int:
+        """As `Control.generation`. Raises: as there."""
+        try:
+            if self._connection is None:
+                pooled = self._control.engine.raw_connection()
+                self._connection = pooled.driver_connection
+                pooled.detach()
+                if self._control.engine.dialect.name == "postgresql":
+                    self._connection.autocommit = True
+            row = self._connection.execute(_GENERATION_SQL).fetchone()
+            return int(row[0])
+        except Exception:  # noqa: BLE001 - of any driver; what is wrong is said by the other way
+            self.close()
+            return self._control.generation()
+
+    def close(self) -> None:
+        """Close the connection; the next question opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):
+                connection.close()
+
+
 _GENERATION = select(ControlState.generation).where(ControlState.id == 1)
+_GENERATION_SQL = f"SELECT generation FROM {ControlState.__tablename__} WHERE id = 1"
 
 
 def raise_generation(connection: Connection) -> None:

@@ -99,6 +99,69 @@ class Caller(Base):
     revoked_at: Mapped[datetime | None]
     revoked_log_index: Mapped[int | None]
     roles: Mapped[list[Any]] = mapped_column(JSON, default=lambda: ["call"])
+    client: Mapped[str] = mapped_column(String(40), default="", server_default="", index=True)  # "": of no client
+    not_before: Mapped[datetime | None]
+    expires: Mapped[datetime | None]
+    last_used: Mapped[str] = mapped_column(String(10), default="", server_default="")  # YYYY-MM-DD, Asia/Shanghai
+
+
+class ClientRow(Base):
+    """A client system (客户端系统) that a department registered: what acts as *caller*, whichever credential it shows.
+
+    Its bearer keys are rows of `Caller`, its other credentials rows of `ClientCredential`. *environment* is
+    ``production`` or ``sandbox``.
+    """
+
+    __tablename__ = "clients"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    department: Mapped[str] = mapped_column(String(100), index=True)
+    name: Mapped[str]
+    contact: Mapped[str]
+    environment: Mapped[str] = mapped_column(String(20))
+    caller: Mapped[str] = mapped_column(String(40), unique=True)
+    roles: Mapped[list[Any]]
+    signed_only: Mapped[bool]
+    created: Mapped[datetime]
+    created_by: Mapped[str]
+    log_index: Mapped[int]
+    ended_at: Mapped[datetime | None]
+    ended_log_index: Mapped[int | None]
+
+
+class ClientCredential(Base):
+    """A public key, a certificate or a shared key of a client system.
+
+    *handle* is what a request calls it by: the key's RFC 7638 thumbprint, the certificate's SHA-256, the requester's
+    id. *public* is the public key's text; *sealed* a shared key under a key of the deployment (`hub.credentials`).
+    """
+
+    __tablename__ = "client_credentials"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    client: Mapped[str] = mapped_column(String(40), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    algorithm: Mapped[str] = mapped_column(String(40))
+    handle: Mapped[str]
+    thumbprint: Mapped[str] = mapped_column(String(100))
+    public: Mapped[str] = mapped_column(Text)
+    sealed: Mapped[str] = mapped_column(Text)
+    created: Mapped[datetime]
+    not_before: Mapped[datetime]
+    expires: Mapped[datetime | None]
+    log_index: Mapped[int]
+    replaces: Mapped[str] = mapped_column(String(40))
+    revoked_at: Mapped[datetime | None]
+    revoked_log_index: Mapped[int | None]
+    last_used: Mapped[str] = mapped_column(String(10))  # YYYY-MM-DD, Asia/Shanghai; "" never
+    # A key that was revoked does not come back, neither for its client nor for another.
+    __table_args__ = (UniqueConstraint("kind", "thumbprint"), Index(None, "kind", "handle"))
+
+
+class NonceRow(Base):
+    """A signed request that was taken, for several machines: *digest* of its key and nonce, until *until* (POSIX)."""
+
+    __tablename__ = "nonces"
+    digest: Mapped[str] = mapped_column(String(40), primary_key=True)
+    until: Mapped[int] = mapped_column(BigInteger, index=True)
 
 
 class CaseRow(Base):
@@ -384,3 +447,124 @@ class StatusListRow(Base):
     valid_until: Mapped[datetime | None]
     token_digest: Mapped[str | None] = mapped_column(String(80))
     log_index: Mapped[int | None]
+
+
+class BatchRow(Base):
+    """A batch order (批量交换): *plan* is the whole order as it was decided; see `hub.batches` for the states.
+
+    *grant* names the grants it rests on, with commas between. *claimed_by* makes it until *lease_until*; whoever comes
+    after that takes it over, and *tries* counts them. *error* is what the sentence of *error_code* needs.
+    """
+
+    __tablename__ = "batches"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    state: Mapped[str] = mapped_column(String(20))
+    department: Mapped[str] = mapped_column(String(100))
+    resource: Mapped[str] = mapped_column(String(100))
+    grant: Mapped[str] = mapped_column(Text)
+    snapshot: Mapped[int]
+    list_version: Mapped[str] = mapped_column(String(80))
+    form: Mapped[str] = mapped_column(String(20))
+    plan: Mapped[dict[str, Any]]
+    ordered_at: Mapped[datetime]
+    log_index: Mapped[int]
+    rows_total: Mapped[int]
+    rows_done: Mapped[int] = mapped_column(default=0)
+    claimed_by: Mapped[str] = mapped_column(String(80), default="")
+    lease_until: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(Integer, default=0)
+    ended_at: Mapped[datetime | None]  # ready, failed or cancelled
+    expires: Mapped[datetime | None]
+    manifest_digest: Mapped[str] = mapped_column(String(80), default="")
+    ready_log_index: Mapped[int | None]
+    error_code: Mapped[str] = mapped_column(String(100), default="")
+    error: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    __table_args__ = (Index(None, "state", "lease_until"), Index(None, "department", "ordered_at"))
+
+
+class BatchPart(Base):
+    """A file of a batch that is whole on the disk; when it was first fetched, and the entry that says so."""
+
+    __tablename__ = "batch_parts"
+    batch_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)  # from 1
+    name: Mapped[str] = mapped_column(String(40))
+    rows: Mapped[int]
+    bytes: Mapped[int]
+    digest: Mapped[str] = mapped_column(String(80))
+    fetched_at: Mapped[datetime | None]
+    fetched_log_index: Mapped[int | None]
+
+
+class HookRow(Base):
+    """A web hook (推送地址): where a department is called when there is something to fetch; see `hub.webhooks`.
+
+    *call* is the purpose and the fields under which it follows, *cursor* how far it was called for. *challenge* is what
+    the address must answer before it is used. *looking_until*: a process looks for changes on its behalf.
+    """
+
+    __tablename__ = "hooks"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    state: Mapped[str] = mapped_column(String(20))
+    department: Mapped[str] = mapped_column(String(100), index=True)
+    resource: Mapped[str] = mapped_column(String(100))
+    grant: Mapped[str] = mapped_column(String(40))
+    url: Mapped[str] = mapped_column(Text)
+    call: Mapped[dict[str, Any]]
+    cursor: Mapped[str] = mapped_column(Text)
+    challenge: Mapped[str] = mapped_column(String(80))
+    created: Mapped[datetime]
+    created_by: Mapped[str]
+    log_index: Mapped[int]
+    changed_at: Mapped[datetime]
+    changed_by: Mapped[str]
+    why: Mapped[str] = mapped_column(String(60), default="")
+    looking_until: Mapped[datetime | None]
+    __table_args__ = (Index(None, "state", "looking_until"),)
+
+
+class HookDelivery(Base):
+    """One call of a web hook, which is tried until it is taken; *id* is told to the receiver and never changes.
+
+    *claim* is the try under way, until *claimed_until*; after that anybody may try again. *attempts* are the last ones:
+    when, what came of it, after how many milliseconds.
+    """
+
+    __tablename__ = "hook_deliveries"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    hook: Mapped[str] = mapped_column(String(40))
+    kind: Mapped[str] = mapped_column(String(20))
+    state: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime]
+    cursor: Mapped[str] = mapped_column(Text)
+    tries: Mapped[int] = mapped_column(Integer, default=0)
+    next_try: Mapped[datetime]
+    claim: Mapped[str] = mapped_column(String(40), default="")
+    claimed_until: Mapped[datetime | None]
+    outcome: Mapped[str] = mapped_column(String(40), default="")
+    ended_at: Mapped[datetime | None]
+    attempts: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    __table_args__ = (Index(None, "state", "next_try"), Index(None, "hook", "at"))
+
+
+class VerifyMiss(Base):
+    """Wrong claims about one record in one call (see `hub.enumeration`); *key* is a digest of grant and record."""
+
+    __tablename__ = "verify_misses"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    key: Mapped[str] = mapped_column(String(32))
+    at: Mapped[datetime] = mapped_column(index=True)
+    count: Mapped[int] = mapped_column(Integer)
+
+
+class NamedCall(Base):
+    """A call that its caller gave a name (Idempotency-Key); see `hub.once`. *name* and *request* are digests.
+
+    *log_index* is the place of its answer's entry, NULL until that is durable.
+    """
+
+    __tablename__ = "named_calls"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    request: Mapped[str] = mapped_column(String(64))
+    begun: Mapped[datetime] = mapped_column(index=True)
+    log_index: Mapped[int | None] = mapped_column(BigInteger)

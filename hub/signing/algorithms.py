@@ -35,6 +35,12 @@ ALGORITHMS: Final = (ED25519, P256, SM2)
 _HALF_BYTES: Final = 32
 _FIXED_BYTES: Final = 64
 _SHA256: Final = ec.ECDSA(hashes.SHA256())
+# The y coordinates of Ed25519's eight points of small order, and their spellings beyond the field's prime (RFC 8032
+# §5.1.3). One signature of such a key fits any message, and the library takes it.
+_PRIME: Final = 2**255 - 19
+_ORDER_8: Final = 0x5FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_SMALL_ORDER: Final = frozenset({0, 1, _PRIME - 1, _PRIME, _PRIME + 1, _ORDER_8, _PRIME - _ORDER_8})
+_SIGN_BIT: Final = 1 << 255
 
 
 class PublicKey(Protocol):
@@ -140,7 +146,7 @@ def public_key(text: str) -> PublicKey:
     try:
         match algorithm:
             case "ed25519":
-                return Ed25519Key(Ed25519PublicKey.from_public_bytes(raw))
+                return ed25519_key(Ed25519PublicKey.from_public_bytes(raw))
             case "ecdsa-p256-sha256":
                 key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), raw)
                 if len(raw) != 1 + _FIXED_BYTES:
@@ -151,6 +157,13 @@ def public_key(text: str) -> PublicKey:
     except ValueError as error:
         raise KeyTextError(problem=f"the bytes are no key of `{algorithm}`") from error
     raise KeyTextError(problem=f"its algorithm is none of {', '.join(ALGORITHMS)}")
+
+
+def ed25519_key(key: Ed25519PublicKey) -> Ed25519Key:
+    """*key*, unless it is one for which anybody can sign. Raises: KeyTextError."""
+    if int.from_bytes(key.public_bytes_raw(), "little") & ~_SIGN_BIT in _SMALL_ORDER:
+        raise KeyTextError(problem="a point of small order is no key")
+    return Ed25519Key(key)
 
 
 def public_text(key: PublicKey) -> str:

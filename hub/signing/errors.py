@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hub.errors import HubError
+from hub.errors import KeyRefusedError, TryAgainError
 
 
-class SigningError(HubError):
+class SigningError(KeyRefusedError):
     """Base: the request was not taken for the key's holder's."""
 
     code = "signature_refused"
@@ -71,10 +71,34 @@ class SignatureWrongError(SigningError):
     zh = "签名与请求不符。请对实际发送的内容签名，传输途中不得改动。"
 
 
-class NoncesFullError(SigningError):
+class SignatureElsewhereError(SigningError):
+    """It was made for another host. That host may know the same key, so it is not for us to take."""
+
+    code = "signature_elsewhere"
+    en = "The request is signed for another host than this hub. Sign it with the address that the hub is called by."
+    zh = "请求是为其他主机签名的。请使用本平台的地址签名。"
+
+
+class ProofAmbiguousError(SigningError):
+    """The request proves in two ways who sends it, or in one way twice: which one counts is not for us to choose."""
+
+    code = "proof_ambiguous"
+    en = "The request says in more than one way, or twice, who sends it. Send one proof: a signature, or a key."
+    zh = "请求以多种方式或重复地表明调用方身份。请只使用一种：签名或密钥。"
+
+
+class CertificateError(SigningError):
+    """The client certificate is not known, was revoked, has run out, or is another system's: which is not said."""
+
+    code = "certificate_refused"
+    en = "The client certificate is not in force here for this system. Register it with the hub."
+    zh = "客户端证书未在平台为该系统登记，或已失效。请在平台登记。"
+
+
+class NoncesFullError(TryAgainError):
     """More requests came within the window than can be remembered: none is taken unremembered."""
 
     code = "signature_busy"
-    retry_after_s = 1.0
+    retry_after_s = 1
     en = "Too many signed requests at this moment. Send it again, signed anew, in a second."
     zh = "当前签名请求过多。请一秒后重新签名再发送。"

@@ -20,11 +20,10 @@ from hub.signing.errors import (
     SignatureTimeError,
     SignatureWrongError,
 )
-from hub.signing.nonces import LIFETIME_S
-from hub.signing.requests import SKEW_S
+from hub.signing.nonces import LIFETIME_S, SKEW_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from hub.signing.nonces import Nonces
 
@@ -39,11 +38,15 @@ _MILLISECOND_DIGITS: Final = 13
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Who the caller says to be (*rid*, the requester's id), and which service it asks for (*sid*)."""
+    """Who the caller says to be (*rid*, the requester's id), and which service it asks for (*sid*).
+
+    *which* is the position of the key that fits among those of the requester.
+    """
 
     rid: str
     sid: str
     at: datetime
+    which: int = 0
 
 
 def sign(rid: str, sid: str, key: bytes, *, at: datetime) -> dict[str, str]:
@@ -52,8 +55,8 @@ def sign(rid: str, sid: str, key: bytes, *, at: datetime) -> dict[str, str]:
     return {RID: rid, SID: sid, RTIME: rtime, SIGN: _mac(key, sid, rid, rtime)}
 
 
-def verify(fields: Mapping[str, str], *, keys: Callable[[str], bytes | None], nonces: Nonces, now: datetime) -> Told:
-    """Check the four *fields* (lower-case names); *keys* answers the key in force of a requester.
+def verify(fields: Mapping[str, str], *, keys: Callable[[str], Sequence[bytes]], nonces: Nonces, now: datetime) -> Told:
+    """Check the four *fields* (lower-case names); *keys* answers a requester's keys in force, two while they rotate.
 
     Raises:
         SignatureIncompleteError, FieldMalformedError, SignatureTimeError, SignatureKeyError, SignatureWrongError,
@@ -69,14 +72,15 @@ def verify(fields: Mapping[str, str], *, keys: Callable[[str], bytes | None], no
     created, at = int(rtime) / 1000, now.timestamp()
     if not at - LIFETIME_S < created <= at + SKEW_S:
         raise SignatureTimeError(now=now.astimezone(UTC).isoformat(timespec="seconds"))
-    key = keys(rid)
-    if key is None:
+    known = keys(rid)
+    if not known:
         raise SignatureKeyError
-    if not hmac.compare_digest(_mac(key, sid, rid, rtime), given):
+    fitting = [n for n, key in enumerate(known) if hmac.compare_digest(_mac(key, sid, rid, rtime), given)]
+    if not fitting:
         raise SignatureWrongError
     # It has no nonce: two honest requests for one service in one millisecond are one to us.
     nonces.take(f"hmac:{rid}", f"{sid}\n{rtime}", until=created + LIFETIME_S, now=at)
-    return Told(rid, sid, datetime.fromtimestamp(created, UTC))
+    return Told(rid, sid, datetime.fromtimestamp(created, UTC), fitting[0])
 
 
 def _mac(key: bytes, sid: str, rid: str, rtime: str) -> str:

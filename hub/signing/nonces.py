@@ -15,6 +15,9 @@ from hub.signing.errors import NoncesFullError, SignatureReplayedError
 LIFETIME_S = 300
 """How long after it was signed a request is taken."""
 
+SKEW_S = 30
+"""How far ahead of ours a client's clock may be."""
+
 MOST = 2_000_000
 _SPAN_S = 16
 _DIGEST_BYTES = 16
@@ -33,7 +36,11 @@ class Nonces(Protocol):
 
 
 class MemoryNonces:
-    """For one process. What an earlier one had taken is not known, so what was signed before *started* is refused."""
+    """For one process.
+
+    What an earlier one had taken is not known, so what it could have taken is refused: what was signed before
+    *started*, by a clock that may have been ahead.
+    """
 
     def __init__(self, *, started: float, most: int = MOST) -> None:
         self._lock = threading.Lock()
@@ -41,7 +48,7 @@ class MemoryNonces:
         self._count = 0
         # By the span of time in which they end: forgetting is dropping a whole set.
         self._spans: dict[int, set[bytes]] = {}
-        self._forgotten = started + LIFETIME_S
+        self._forgotten = started + SKEW_S + LIFETIME_S
 
     def take(self, key_id: str, nonce: str, *, until: float, now: float) -> None:
         """See `Nonces`."""

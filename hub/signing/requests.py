@@ -32,8 +32,16 @@ from hub.signing.errors import (
     SignatureTimeError,
     SignatureWrongError,
 )
-from hub.signing.fields import InnerList, Item, parse_dictionary, write, write_dictionary
-from hub.signing.nonces import LIFETIME_S
+from hub.signing.fields import (
+    InnerList,
+    Item,
+    parse_dictionary,
+    parse_inner_lists,
+    parse_signatures,
+    write,
+    write_dictionary,
+)
+from hub.signing.nonces import LIFETIME_S, SKEW_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,9 +52,6 @@ if TYPE_CHECKING:
 
 TAG: Final = "zhengtong-call"
 LABEL: Final = "call"
-SKEW_S: Final = 30
-"""How far ahead of ours a client's clock may be."""
-
 MIN_NONCE_CHARS: Final = 16
 MAX_NONCE_CHARS: Final = 128
 _DIGESTS: Final = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
@@ -106,7 +111,7 @@ def sign(
         "tag": TAG,
     }
     said = InnerList(tuple(Item(name) for name in components), parameters)
-    signature = key.sign(_base(whole, said, write(said)))
+    signature = key.sign(_base(whole, _combined(whole.fields), said, write(said)))
     added["Signature-Input"] = write_dictionary({LABEL: said})
     added["Signature"] = write_dictionary({LABEL: Item(signature)})
     return added
@@ -128,7 +133,8 @@ def verify(
         SignatureTimeError, SignatureKeyError, SignatureWrongError, SignatureReplayedError: do not trust it.
         NoncesFullError: try again later.
     """
-    said, signature = _ours(message)  # steps 1 and 2
+    fields = _combined(message.fields)  # step 1
+    said, signature = _ours(fields)  # step 2
     parameters = said.parameters
     created, nonce = _stated(message, said)  # step 3
     at = now.timestamp()
@@ -142,8 +148,8 @@ def verify(
     # A key is of one algorithm. What the message says of it may only agree.
     if key is None or parameters.get("alg", key.algorithm) != key.algorithm:
         raise SignatureKeyError
-    _check_digest(message)  # step 6
-    key.verify(signature, _base(message, said, said.text))  # step 7
+    _check_digest(fields.get("content-digest"), message.body)  # step 6
+    key.verify(signature, _base(message, fields, said, said.text))  # step 7
     nonces.take(key_name, nonce, until=created + LIFETIME_S, now=at)  # step 8
     return Signed(key_name, datetime.fromtimestamp(created, UTC), nonce, tuple(str(i.value) for i in said.items))
 
@@ -153,10 +159,10 @@ def is_signed(message: Message) -> bool:
     return any(name.lower() == "signature-input" for name, _ in message.fields)
 
 
-def _ours(message: Message) -> tuple[InnerList, bytes]:
+def _ours(fields: Mapping[str, str]) -> tuple[InnerList, bytes]:
     """The one signature that is tagged for us."""
-    inputs = parse_dictionary(_field(message, "signature-input") or "")
-    signatures = parse_dictionary(_field(message, "signature") or "")
+    inputs = parse_inner_lists(fields.get("signature-input", ""))
+    signatures = parse_signatures(fields.get("signature", ""))
     ours = [
         (label, member)
         for label, member in inputs.items()
@@ -209,10 +215,9 @@ def _needed(message: Message) -> list[str]:
     return needed
 
 
-def _check_digest(message: Message) -> None:
-    field = _field(message, "content-digest")
-    if field is None:
-        # Without a body nothing has to be covered; whether there must be one is for whoever reads it.
+def _check_digest(field: str | None, body: bytes) -> None:
+    # Without a body nothing has to be covered; whether there must be one is for whoever reads it.
+    if field is None or hmac.compare_digest(field.encode(), content_digest(body).encode()):
         return
     digests = parse_dictionary(field)
     known = [(digests[name], make) for name, make in _DIGESTS.items() if name in digests]
@@ -221,13 +226,22 @@ def _check_digest(message: Message) -> None:
     for given, make in known:
         if not isinstance(given, Item) or not isinstance(given.value, bytes):
             raise FieldMalformedError
-        if not hmac.compare_digest(given.value, make(message.body).digest()):
+        if not hmac.compare_digest(given.value, make(body).digest()):
             raise SignatureWrongError
 
 
-def _base(message: Message, said: InnerList, parameters: str) -> bytes:
-    """The signature base (RFC 9421 §2.5)."""
-    lines = [f"{write(Item(item.value))}: {_value(message, str(item.value))}" for item in said.items]
+def _base(message: Message, fields: Mapping[str, str], said: InnerList, parameters: str) -> bytes:
+    """The signature base (RFC 9421 §2.5); *fields* are the combined ones of *message*."""
+    lines = []
+    for item in said.items:
+        name = str(item.value)
+        value = _derived(message, name) if name[:1] == "@" else fields.get(name)
+        if value is None:
+            raise SignatureIncompleteError(missing=f'"{name}"' if name[:1] == "@" or name in _NAMED else "a field")
+        if "\n" in value or "\r" in value:
+            # A line break would let a value pose as a further component.
+            raise FieldMalformedError
+        lines.append(f'"{name}": {value}' if '"' not in name and "\\" not in name else f"{write(Item(name))}: {value}")
     lines.append(f'"@signature-params": {parameters}')
     base = "\n".join(lines)
     if not base.isascii():
@@ -235,39 +249,35 @@ def _base(message: Message, said: InnerList, parameters: str) -> bytes:
     return base.encode()
 
 
-def _value(message: Message, name: str) -> str:
-    value = _derived(message, name) if name.startswith("@") else _field(message, name)
-    if value is None:
-        raise SignatureIncompleteError(missing=f'"{name}"' if name.startswith("@") or name in _NAMED else "a field")
-    if "\n" in value or "\r" in value:
-        # A line break would let a value pose as a further component.
-        raise FieldMalformedError
-    return value
-
-
 _NAMED: Final = frozenset({"content-digest", "content-type"})
 
 
-def _field(message: Message, name: str) -> str | None:
-    """The combined value of a field (RFC 9421 §2.1); None where there is none."""
-    values = [value.strip(" \t") for key, value in message.fields if key.lower() == name]
-    return ", ".join(values) if values else None
+def _combined(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Each field's lines, combined (RFC 9421 §2.1), by its lower-case name."""
+    combined: dict[str, str] = {}
+    for name, value in fields:
+        key, plain = name.lower(), value.strip(" \t")
+        combined[key] = f"{combined[key]}, {plain}" if key in combined else plain
+    return combined
 
 
 def _derived(message: Message, name: str) -> str | None:
     """A derived component (RFC 9421 §2.2); None for one that we do not know."""
-    authority = message.authority.lower().removesuffix(_DEFAULT_PORTS.get(message.scheme, "\n"))
     path, mark, query = message.target.partition("?")
-    known: Mapping[str, str] = {
-        "@method": message.method,
-        "@authority": authority,
-        "@scheme": message.scheme,
-        "@path": path or "/",
-        "@query": f"?{query}",
-        "@request-target": message.target,
-        "@target-uri": f"{message.scheme}://{authority}{path or '/'}{mark}{query}",
-    }
-    return known.get(name)
+    if name == "@path":
+        return path or "/"
+    if name == "@query":
+        return f"?{query}"
+    if name == "@authority":
+        return _authority(message)
+    if name == "@target-uri":
+        return f"{message.scheme}://{_authority(message)}{path or '/'}{mark}{query}"
+    whole = {"@method": message.method, "@scheme": message.scheme, "@request-target": message.target}
+    return whole.get(name)
+
+
+def _authority(message: Message) -> str:
+    return message.authority.lower().removesuffix(_DEFAULT_PORTS.get(message.scheme, "\n"))
 
 
 def message_to(method: str, url: str, fields: Sequence[tuple[str, str]], body: bytes = b"") -> Message:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.canonical import MAX_INTEGER, digest, encode
+from audit.canonical import MAX_INTEGER, digest, encode, encode_json
 from audit.errors import CanonicalError
 
 # RFC 8785 Appendix B: IEEE 754 bits of a double, and its form.
@@ -152,3 +152,42 @@ def test_every_double_reads_back(value):
 def test_digest_is_of_the_canonical_form():
     assert digest({"b": 1, "a": 2}) == digest({"a": 2, "b": 1.0})
     assert digest({}).startswith("sha256:44136fa355b3678a")
+
+
+@given(json_values)
+def test_the_quick_writer_writes_the_same(value):
+    assert encode_json(value) == encode(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        1.5,
+        -0.0,
+        1e22,
+        [1e-7],
+        {"a": 2**53},
+        "1.5",
+        ":1234567890123456",
+        {"\ue000": 1, "\U0001f600": 2},
+        "\x00\x1f\x7f\u2028",
+    ],
+)
+def test_the_quick_writer_knows_what_it_does_not_know(value):
+    assert encode_json(value) == encode(value)
+
+
+@pytest.mark.parametrize(
+    "value", [2**53 + 1, -(2**60), float("nan"), [float("inf")], "\ud800", {"a": b""}, {"a": {1, 2}}]
+)
+def test_the_quick_writer_refuses_the_same(value):
+    with pytest.raises(CanonicalError):
+        encode_json(value)
+
+
+def test_the_quick_writer_refuses_deep_nesting():
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(CanonicalError):
+        encode_json(deep)

@@ -256,7 +256,7 @@ def test_those_who_wait_for_a_sync_share_the_next(log, monkeypatch):
         if len(syncs) == 1:
             first.set()
             # The disk is busy until the seven others have queued.
-            while len(log._queue) < 7:
+            while log._group.waiting < 7:
                 os.sched_yield()
         real(fd)
 

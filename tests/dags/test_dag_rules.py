@@ -301,6 +301,10 @@ def test_status_lists_are_kept_fresh_by_a_dag_of_their_own(every_dag):
     assert list(every_dag["publish_status"]["tasks"]) == ["publish"]
 
 
+def test_files_of_batches_are_swept_by_a_dag_of_their_own(every_dag):
+    assert list(every_dag["sweep_batches"]["tasks"]) == ["sweep"]
+
+
 def test_a_source_is_compared_in_its_own_pool(every_dag):
     tasks = every_dag["reconcile_resources"]["tasks"]
     pools = compiled()["pools"]

@@ -163,8 +163,8 @@ def test_the_way_of_one_grant(settings, monkeypatch, capsys):
 def into_force(doors):
     """The office publishes the list that says what the matter needs, four eyes over it."""
     with doors.publish(city_list()):
-        assert doors.get(None, "/healthz").json()["list_version"] != city_list().version
-    assert doors.get(None, "/healthz").json()["list_version"] == city_list().version
+        assert doors.get(None, "/readyz").json()["list_version"] != city_list().version
+    assert doors.get(None, "/readyz").json()["list_version"] == city_list().version
 
 
 def applied_for(doors):

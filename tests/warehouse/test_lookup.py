@@ -5,6 +5,7 @@ import threading
 from dataclasses import replace
 from datetime import date, timedelta
 from random import Random
+from time import monotonic
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from pyiceberg.types import DecimalType
 from catalog.model import Disposition, FieldKind
 from tests.warehouse.conftest import FIELDS, Loader, field, make_resource, pairs
 from warehouse import lookup as lookups
-from warehouse import shard as shards
+from warehouse import sharding, swaps
 from warehouse.errors import (
     FieldMissingError,
     FieldNotIndexedError,
@@ -197,13 +198,13 @@ def test_a_crash_while_building_leaves_the_pointer_and_the_next_build_mends(load
     resource = pairs(Disposition.REPLACE)
     first = indexed(loader, resource, [("a", "1")])
     second = loader.load(resource, [("a", "2")])
-    write = shards.write
+    write = sharding.write
 
-    def crash(path, head, sources):
-        write(path, head, sources)
+    def crash(*given):
+        write(*given)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(shards, "write", crash)
+    monkeypatch.setattr(sharding, "write", crash)
     with pytest.raises(KeyboardInterrupt):
         loader.house.build_index(resource, second.snapshot_id)
     lookup = loader.house.lookup(resource.code)
@@ -254,17 +255,22 @@ def test_every_text_and_number_comes_back_as_it_was(loader):
 
 
 @pytest.mark.parametrize("size", [2048, 2049])
-def test_values_that_run_over_several_blocks_are_all_found_in_order(loader, monkeypatch, size):
-    monkeypatch.setattr(shards, "ROWS_PER_BLOCK", size)
+def test_values_that_run_over_several_pages_are_all_found_in_order(loader, monkeypatch, size):
+    monkeypatch.setattr(sharding, "ROWS_PER_BATCH", size)
     fields = (field("a", FieldKind.INTEGER, key=True), field("b", key=True), field("v", lookup=True))
     resource = make_resource(Disposition.REPLACE, fields)
     rows = [(str(i // 3000), f"{i:05d}", "few" if i in (0, 4095, 4096, 8999) else "many") for i in range(9000)]
     indexed(loader, resource, rows)
     lookup = loader.house.lookup(resource.code)
-    assert len(lookup._current()._rows._blocks) > 1
     assert [r["b"] for r in lookup.find("a", "1", 5000)] == [r[1] for r in rows[3000:6000]]
     assert [r["b"] for r in lookup.find("v", "few")] == ["00000", "04095", "04096", "08999"]
     assert [r["b"] for r in lookup.find("v", "many", 9000)] == [r[1] for r in rows if r[2] == "many"]
+    many = lookup.look_many("v", ["few", "none", "many"], 200).rows
+    assert [[r["b"] for r in found] for found in many] == [
+        ["00000", "04095", "04096", "08999"],
+        [],
+        [r[1] for r in rows if r[2] == "many"][:200],
+    ]
     assert lookup.find("v", "aa") == lookup.find("v", "zz") == lookup.find("a", "3") == lookup.find("a", "-1") == []
 
 
@@ -278,25 +284,87 @@ def test_decimals_are_searched_by_number_and_not_as_text(loader):
         assert lookup.find("a", n) == lookup.find("b", m.removesuffix("0")) == [{"a": n, "b": m}]
 
 
-@pytest.mark.parametrize("damage", ["cut", "head", "empty", "record", "swapped"])
-def test_a_damaged_file_answers_nothing_and_never_with_the_record_of_another(loader, damage):
+def test_a_damaged_file_answers_nothing_and_never_with_the_record_of_another(loader):
     resource = pairs(Disposition.REPLACE)
     done = indexed(loader, resource, [("aaaaaaaaaaaaaaaa", "1"), ("bbbbbbbbbbbbbbbb", "2")])
     path = loader.house.build_index(resource, done.snapshot_id)
     whole = path.read_bytes()
-    damaged = {
-        "cut": whole[:-100],
-        "head": b"?" + whole[1:],
-        "empty": b"",
-        "record": whole.replace(b'["aaaa', b"[{aaaa"),
-        "swapped": whole.replace(b'["aaaa', b'["axxx'),
-    }[damage]
-    assert damaged != whole
-    path.unlink()
-    path.write_bytes(damaged)
-    with pytest.raises(IndexDamagedError, match="damaged") as caught:
-        Lookup(resource.code, path.parent).find("code", "aaaaaaaaaaaaaaaa")
-    assert "aaaa" not in str(caught.value)
+    for damaged in (whole[:-100], b"?" + whole[1:], b"", whole.replace(b"\x1f1\x1e", b"\x1f2\x1e")):
+        assert damaged != whole
+        path.unlink()
+        path.write_bytes(damaged)
+        lookup = Lookup(resource.code, path.parent)
+        for ask, value in ((lookup.look, "a" * 16), (lookup.look_many, ["a" * 16])):
+            with pytest.raises(IndexDamagedError, match="damaged") as caught:
+                ask("code", value)
+            assert "aaaa" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "pointer", ["", "{", "[]", '{"file": "x"}', '{"file": "x", "snapshot_id": "y", "sequence": 1}']
+)
+def test_a_damaged_pointer_is_an_error_and_the_next_build_mends_it(loader, pointer):
+    resource = pairs(Disposition.REPLACE)
+    done = indexed(loader, resource, [("a", "1")])
+    folder = loader.house.root / "index" / "r_test"
+    (folder / "current.json").write_text(pointer)
+    with pytest.raises(IndexDamagedError):
+        Lookup(resource.code, folder).find("code", "a")
+    loader.house.build_index(resource, done.snapshot_id)
+    assert Lookup(resource.code, folder).find("code", "a")
+
+
+def test_a_pointer_to_the_file_of_another_snapshot_is_an_error(loader):
+    resource = pairs(Disposition.REPLACE)
+    indexed(loader, resource, [("a", "1")])
+    indexed(loader, resource, [("a", "2")])
+    folder = loader.house.root / "index" / "r_test"
+    plain = json.loads((folder / "current.json").read_text())
+    other = next(p.name for p in folder.glob("*.shard") if p.name != plain["file"])
+    (folder / "current.json").write_text(json.dumps(plain | {"file": other}))
+    with pytest.raises(IndexDamagedError):
+        Lookup(resource.code, folder).find("code", "a")
+
+
+def test_a_file_of_the_format_before_this_one_is_built_anew_and_not_misread(loader):
+    resource = pairs(Disposition.REPLACE)
+    done = indexed(loader, resource, [("a", "1")])
+    folder = loader.house.root / "index" / "r_test"
+    plain = json.loads((folder / "current.json").read_text())
+    former = folder / f"{done.snapshot_id}-former.shard"
+    former.write_bytes(b"ZTSHARD1" + b"\0" * 100 + b"ZTSHARD1")
+    del plain["format"]
+    later = plain | {"file": former.name, "sequence": plain["sequence"] + 9}
+    (folder / "current.json").write_text(json.dumps(later))
+    with pytest.raises(IndexMissingError):
+        Lookup(resource.code, folder).find("code", "a")
+    loader.house.build_index(resource, done.snapshot_id)
+    assert Lookup(resource.code, folder).find("code", "a") == [{"code": "a", "value": "1"}]
+
+
+def test_a_swap_that_left_no_mark_is_seen_after_the_time_that_marks_are_trusted(loader, monkeypatch):
+    resource = pairs(Disposition.REPLACE)
+    indexed(loader, resource, [("a", "1")])
+    lookup = loader.house.lookup(resource.code)
+    assert lookup.find("code", "a")[0]["value"] == "1"
+    done = loader.load(resource, [("a", "2")])
+    monkeypatch.setattr(swaps, "mark", lambda folder: None)
+    loader.house.build_index(resource, done.snapshot_id)
+    later = monotonic() + swaps.TRUSTED_S
+    monkeypatch.setattr(lookups, "monotonic", lambda: later)
+    assert lookup.find("code", "a")[0]["value"] == "2"
+
+
+def test_without_marks_every_question_asks_the_pointer(loader, monkeypatch):
+    resource = pairs(Disposition.REPLACE)
+
+    def absent(folder):
+        raise OSError
+
+    monkeypatch.setattr(swaps, "watch", absent)
+    for value in ("1", "2"):
+        indexed(loader, resource, [("a", value)])
+        assert loader.house.lookup(resource.code).find("code", "a")[0]["value"] == value
 
 
 def test_only_rows_in_force_are_indexed(loader):

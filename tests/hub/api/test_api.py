@@ -12,9 +12,10 @@ import pytest
 from audit.entry import Entry
 from audit.notes import VerifierKey
 from audit.proof import LogProof
-from hub import errors
+from hub import errors, receipts
 from hub.api import problems
 from hub.api.replies import COVERED, COVERED_RECEIPT, COVERED_REQUEST_BODY
+from hub.requests import MAX_BODY_BYTES
 from hub.signatures import AnswerVerifier, Request, Response, check_digest, content_digest, verify
 from tests.hub.world import CODE, EMPTY_CODE, IDS, NOW, body
 
@@ -24,7 +25,7 @@ VERIFY = f"/v1/resources/{quote(CODE, safe='')}:verify"
 
 def post(http, world, path=QUERY, content=None, **headers):
     raw = json.dumps(body()).encode() if content is None else content
-    fields = {"authorization": f"Bearer {world.key}", "content-type": "application/json"}
+    fields = {"authorization": f"Bearer {world.key}", "content-type": "application/json", "accept-signature": "zt"}
     fields.update({name.replace("_", "-"): value for name, value in headers.items()})
     return http.post(path, content=raw, headers={n: v for n, v in fields.items() if v is not None})
 
@@ -61,9 +62,19 @@ def test_a_caller_without_digests_is_answered_too(http, world):
     check_signature(http, got, [COVERED_RECEIPT])
 
 
+def test_a_signature_over_the_answer_is_made_for_whoever_asks_and_the_receipt_for_everybody(http, world):
+    got = post(http, world, accept_signature=None)
+    assert "signature" not in got.headers
+    plain = got.json()
+    key = AnswerVerifier.from_text(http.get("/v1/keys").json()["answers"][0])
+    receipt = receipts.read(plain.pop("receipt"))
+    receipts.check(receipt, [key], answer=plain)
+    assert service(http).evidence.log.entry(receipt.index) == receipt.leaf
+
+
 def test_a_verification_shows_no_values(http, world):
     got = post(http, world, path=VERIFY, content=json.dumps(body(claims={"name": "张三", "income": "1"})).encode())
-    assert got.json()["results"] == {"name": "yes", "income": "no"}
+    assert got.json()["results"] == {"name": "match", "income": "mismatch"}
     check_signature(http, got, [COVERED_RECEIPT])
 
 
@@ -77,7 +88,7 @@ REFUSALS = {
     "purpose": (403, "denied", {"content": json.dumps(body(purpose=None)).encode()}),
     "field": (403, "denied", {"content": json.dumps(body(fields=["address"])).encode()}),
     "resource": (404, "resource_unknown", {"path": "/v1/resources/nothing:query"}),
-    "large": (413, "request_too_large", {"content": b" " * (64 * 1024 + 1)}),
+    "large": (413, "request_too_large", {"content": b" " * (MAX_BODY_BYTES + 1)}),
     "media": (415, "media_type_unsupported", {"content_type": "text/plain"}),
     "compressed": (415, "media_type_unsupported", {"content_encoding": "gzip"}),
     "members": (422, "request_invalid", {"content": json.dumps(body(x=1)).encode()}),
@@ -157,7 +168,7 @@ def test_without_a_published_list_the_service_says_so(tmp_path):
     from tests.hub.api.conftest import serving
 
     with serving(create_app(Settings.at(tmp_path / "var"))) as url:
-        got = httpx.get(f"{url}/healthz", trust_env=False)
+        got = httpx.get(f"{url}/readyz", trust_env=False)
     assert (got.status_code, got.json()["code"]) == (503, "list_missing")
     assert "retry-after" in got.headers
 

@@ -132,7 +132,7 @@ def test_what_it_did_not_say_is_still_a_contradiction(service, world, changes):
     assert (report.verdict, report.steps[3].code) == ("different", "decision_differs")
 
 
-@pytest.mark.parametrize("format_", [0, 3, "1", None])
+@pytest.mark.parametrize("format_", [0, 4, "1", None])
 def test_a_form_that_is_not_known_is_not_guessed(service, world, format_):
     report = replay(world.settings, record(service, world, {**DENIED, "format": format_}))
     assert (report.verdict, report.steps[-1].code) == ("incomplete", "body_unreadable")

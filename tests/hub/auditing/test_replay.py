@@ -15,7 +15,7 @@ from tests.hub.world import CODE, IDS, PEOPLE, body, make_list, resource
 
 
 def query(service, world, **changes):
-    return service.invocation.query(world.key, CODE, json.dumps(body(**changes)).encode()).receipt.entry
+    return service.invocation.query(world.key, CODE, json.dumps(body(**changes)).encode()).receipt.index
 
 
 def codes(report):
@@ -43,7 +43,7 @@ def test_a_query_done_again_comes_to_the_same(service, world, changes):
 
 def test_a_verification_done_again_comes_to_the_same(service, world):
     raw = json.dumps(body(claims={"name": "张三", "income": "1"})).encode()
-    entry = service.invocation.verify(world.key, CODE, raw).receipt.entry
+    entry = service.invocation.verify(world.key, CODE, raw).receipt.index
     assert codes(replay(world.settings, entry)) == SAME
 
 
@@ -53,7 +53,7 @@ def test_a_verification_done_again_comes_to_the_same(service, world):
 def test_a_denial_is_decided_again(service, world, changes, end):
     with pytest.raises(RefusedError) as caught:
         query(service, world, **changes)
-    report = replay(world.settings, caught.value.receipt.entry)
+    report = replay(world.settings, caught.value.receipt.index)
     assert report.verdict == "same"
     assert codes(report)[-3:] == ["decision_equal", "request_equal", "nothing_answered"]
     assert end in report.text("en")
@@ -62,14 +62,14 @@ def test_a_denial_is_decided_again(service, world, changes, end):
 def test_a_call_stopped_before_a_decision_has_none_to_repeat(service, world):
     with pytest.raises(RefusedError) as caught:
         service.invocation.query("wrong", CODE, b"{}")
-    report = replay(world.settings, caught.value.receipt.entry)
+    report = replay(world.settings, caught.value.receipt.index)
     assert (report.verdict, codes(report)[-1]) == ("same", "nothing_decided")
 
 
 def test_an_unknown_resource_is_decided_again(service, world):
     with pytest.raises(RefusedError) as caught:
         service.invocation.query(world.key, "nothing", json.dumps(body()).encode())
-    assert replay(world.settings, caught.value.receipt.entry).verdict == "same"
+    assert replay(world.settings, caught.value.receipt.index).verdict == "same"
 
 
 def test_what_changed_since_does_not_matter(tmp_path):

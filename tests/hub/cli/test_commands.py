@@ -40,10 +40,10 @@ while waiting:
 json.dump(told, sys.stdout)
 """
 NOUNS = (
-    *("list", "resource", "request", "grant", "key", "correct", "demand", "form"),
-    *("ingest", "warehouse", "audit", "licence"),
+    *("list", "resource", "request", "grant", "key", "correct", "demand", "form", "clients"),
+    *("ingest", "warehouse", "receipt", "batch", "hooks", "audit", "evidence", "witness", "licence"),
 )
-VERBS = ("demo", "search", "inbox", "remind", "serve", "call", "verify")
+VERBS = ("demo", "search", "inbox", "remind", "serve", "call", "mydata", "verify")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 

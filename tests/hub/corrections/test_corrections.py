@@ -141,7 +141,7 @@ def test_only_who_may_call_or_did_may_dispute(scene):
     office = scene.office
     with pytest.raises(corrections.NotAUserError):
         corrections.submit(office, claim(), actor=HUB_OFFICE)
-    entry = scene.query().receipt.entry
+    entry = scene.query().receipt.index
     scene.world.clock.now = scene.world.grant.expires + timedelta(days=1)
     with pytest.raises(corrections.NotAUserError):
         corrections.submit(office, claim(), actor=CONSUMER)
@@ -152,7 +152,7 @@ def test_only_who_may_call_or_did_may_dispute(scene):
 
 def test_an_entry_must_be_an_answer_of_ones_own(scene):
     office = scene.office
-    answered = scene.query().receipt.entry
+    answered = scene.query().receipt.index
     for actor, entry, code in (
         (HUB_OFFICE, answered, CODE),
         (CONSUMER, answered, EMPTY_CODE),
@@ -167,14 +167,14 @@ def test_an_entry_must_be_an_answer_of_ones_own(scene):
 
 
 def test_the_record_may_be_named_by_the_answer_alone(scene):
-    entry = scene.query(keys={"birth": "1990-01-01"}, fields=["name"]).receipt.entry
+    entry = scene.query(keys={"birth": "1990-01-01"}, fields=["name"]).receipt.index
     case = corrections.submit(scene.office, claim(entry=entry, key=()), actor=CONSUMER)
     assert case.value["disputed"]["key"] == [["citizen_id", PERSON]]
 
 
 @pytest.mark.parametrize("keys", [{"household": "H1"}, {"birth": "1980-01-01"}], ids=["two", "none"])
 def test_an_answer_about_several_or_no_records_names_none(scene, keys):
-    entry = scene.query(keys=keys).receipt.entry
+    entry = scene.query(keys=keys).receipt.index
     with pytest.raises(CaseInvalidError) as error:
         corrections.submit(scene.office, claim(entry=entry, key=()), actor=CONSUMER)
     assert codes(error) == [("entry", "correction_entry_records")]
@@ -259,7 +259,7 @@ def accepted(scene, **changes):
 
 def test_mending_is_compared_with_the_table(own_scene):
     scene, office = own_scene, own_scene.office
-    entry = scene.query().receipt.entry
+    entry = scene.query().receipt.index
     case = accepted(scene, entry=entry)
     old = str(scene.world.snapshot)
     for where, code in (

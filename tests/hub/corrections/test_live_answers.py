@@ -46,13 +46,13 @@ def test_what_was_told_replays_after_it_was_settled(scene):
     corrections.withdraw(scene.office, case.id, actor=CONSUMER)
     after = scene.query()
     for one in (answer, after):
-        report = replay(scene.world.settings, one.receipt.entry)
+        report = replay(scene.world.settings, one.receipt.index)
         assert report.verdict == "same", report.text("en")
 
 
 def test_the_public_entry_says_nothing_of_the_dispute(scene):
     dispute(scene)
     answer = scene.query()
-    entry = scene.service.evidence.log.entry(answer.receipt.entry).decode()
+    entry = scene.service.evidence.log.entry(answer.receipt.index).decode()
     assert "disputed" not in entry
     assert STREET not in entry

@@ -43,28 +43,28 @@ def entries(office, what, since=None, until=None):
 
 def test_whoever_got_the_record_is_found_by_whichever_key_it_was_looked_up(scene):
     hits = [
-        scene.query().receipt.entry,
-        scene.query(keys={"birth": "1990年1月1日"}).receipt.entry,
-        scene.query(keys={"household": "H1"}).receipt.entry,
-        scene.query(keys={"citizen_id": PERSON, "household": "H1"}).receipt.entry,
-        scene.verify(claims={"name": "张三"}).receipt.entry,
+        scene.query().receipt.index,
+        scene.query(keys={"birth": "1990年1月1日"}).receipt.index,
+        scene.query(keys={"household": "H1"}).receipt.index,
+        scene.query(keys={"citizen_id": PERSON, "household": "H1"}).receipt.index,
+        scene.verify(claims={"name": "张三"}).receipt.index,
     ]
     for keys in ({"citizen_id": IDS[1]}, {"household": "H2"}, {"citizen_id": PERSON, "household": "H2"}):
         scene.query(keys=keys)
     with pytest.raises(RefusedError):
         scene.query(purpose=None)
     scene.world.clock.now = NOW + DAY
-    hits.append(scene.query().receipt.entry)
+    hits.append(scene.query().receipt.index)
     (one,) = recall.recipients(scene.office, wrong())
     assert (one.department, one.calls, one.entries) == ("RS", 6, tuple(hits))
     assert (one.first, one.last, one.undecided) == (NOW, NOW + DAY, ())
 
 
 def test_only_who_saw_the_wrong_fields_is_a_recipient(scene):
-    seen = scene.query(fields=["name", "birth"]).receipt.entry
+    seen = scene.query(fields=["name", "birth"]).receipt.index
     scene.query(fields=["birth"])
     scene.verify(claims={"income": "8.00"})
-    compared = scene.verify(claims={"name": "李"}).receipt.entry
+    compared = scene.verify(claims={"name": "李"}).receipt.index
     assert entries(scene.office, wrong(fields=("name", "address"))) == [seen, compared]
 
 
@@ -72,20 +72,20 @@ def test_the_period_bounds_what_is_looked_at(scene):
     found = []
     for days in range(4):
         scene.world.clock.now = NOW + days * DAY
-        found.append(scene.query().receipt.entry)
+        found.append(scene.query().receipt.index)
     assert entries(scene.office, wrong(), NOW + DAY, NOW + 2 * DAY) == found[1:3]
     assert entries(scene.office, wrong(), NOW + DAY) == found[1:]
     assert entries(scene.office, wrong(), None, NOW) == found[:1]
 
 
 def test_of_a_resource_as_such_every_answer_counts(scene):
-    both = [scene.query().receipt.entry, scene.query(keys={"household": "H2"}).receipt.entry]
+    both = [scene.query().receipt.index, scene.query(keys={"household": "H2"}).receipt.index]
     assert entries(scene.office, Wrong(CODE)) == both
     assert entries(scene.office, Wrong(EMPTY_CODE)) == []
 
 
 def test_of_a_missing_record_those_were_misled_who_heard_that_it_is_not_there(scene):
-    misled = scene.query(keys={"citizen_id": ABSENT}).receipt.entry
+    misled = scene.query(keys={"citizen_id": ABSENT}).receipt.index
     scene.query()
     absent = wrong(key=(("citizen_id", ABSENT),), absent=True)
     assert entries(scene.office, absent) == [misled]
@@ -94,17 +94,17 @@ def test_of_a_missing_record_those_were_misled_who_heard_that_it_is_not_there(sc
 
 def test_an_answer_is_judged_by_the_snapshot_it_came_from(own_scene):
     scene = own_scene
-    before = scene.query(keys={"household": "H1"}).receipt.entry
+    before = scene.query(keys={"household": "H1"}).receipt.index
     moved = (*PEOPLE[0][:6], "H9")
     scene.load(moved, name="moved.parquet")
     scene.query(keys={"household": "H1"})
-    after = scene.query(keys={"household": "H9"}).receipt.entry
+    after = scene.query(keys={"household": "H9"}).receipt.index
     assert entries(scene.office, wrong()) == [before, after]
 
 
 def test_what_cannot_be_told_any_more_is_said_so(scene):
     office = scene.office
-    kept, erased = scene.query().receipt.entry, scene.query(keys={"citizen_id": IDS[1]}).receipt.entry
+    kept, erased = scene.query().receipt.index, scene.query(keys={"citizen_id": IDS[1]}).receipt.index
     assert office.evidence.bodies.erase(Entry.decode(office.evidence.log.entry(erased)).body_digest)
     (one,) = recall.recipients(office, wrong())
     assert (one.entries, one.undecided) == ((kept,), (erased,))
@@ -144,7 +144,7 @@ def accepted(scene, **changes):
 @on_both
 def test_a_recall_is_one_entry_and_a_notice_for_each_recipient_however_often_it_is_issued(scene):
     office = scene.office
-    entry = scene.query().receipt.entry
+    entry = scene.query().receipt.index
     case_id = accepted(scene)
     size = office.evidence.log.size
     first = recall.issue_for(office, case_id, actor=PROVIDER, note=WORDS)

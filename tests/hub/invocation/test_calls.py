@@ -37,12 +37,12 @@ def test_a_granted_query_is_answered_masked_with_a_receipt(service, world):
     assert plain["list_version"] == world.list.version
     assert plain["snapshot"] == str(world.snapshot)
     assert plain["receipt"]["entry"] == service.evidence.log.size - 1
-    assert plain["receipt"]["at"] == NOW.isoformat()
+    assert plain["receipt"]["leaf"]["at"] == NOW.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def test_the_entry_says_who_asked_what_why_and_nothing_about_whom(service, world):
     answer = query(service, world)
-    entry = Entry.decode(service.evidence.log.entry(answer.receipt.entry))
+    entry = Entry.decode(service.evidence.log.entry(answer.receipt.index))
     assert (entry.kind, entry.actor, entry.resource, entry.purpose) == ("invocation.answered", "RS", CODE, MATTER)
     assert entry.facts["decision"] == "allowed"
     assert entry.facts["fields"] == list(world.grant.fields)
@@ -56,15 +56,15 @@ def test_the_entry_says_who_asked_what_why_and_nothing_about_whom(service, world
 
 def test_the_receipt_opens_the_digests_of_the_entry(service, world):
     answer = query(service, world)
-    entry = Entry.decode(service.evidence.log.entry(answer.receipt.entry))
+    entry = Entry.decode(service.evidence.log.entry(answer.receipt.index))
     sealed = seal_body(answer.content, bytes.fromhex(answer.receipt.answer_salt))
-    assert sealed == answer.receipt.answer_digest == entry.facts["answer_digest"]
+    assert sealed == answer.receipt.facts("answer_digest") == entry.facts["answer_digest"]
     # Equal answers have unequal digests: a yes cannot be told from another yes.
     again = query(service, world)
     assert again.content == answer.content
-    assert again.receipt.answer_digest != answer.receipt.answer_digest
+    assert again.receipt.facts("answer_digest") != answer.receipt.facts("answer_digest")
     # The subject is the same, so that a person's entries can be found with the key.
-    assert Entry.decode(service.evidence.log.entry(again.receipt.entry)).subject == entry.subject
+    assert Entry.decode(service.evidence.log.entry(again.receipt.index)).subject == entry.subject
 
 
 def test_the_keys_may_be_typed_in_full_width_and_lower_case(service, world):
@@ -106,7 +106,7 @@ def test_a_denial_says_why_and_is_an_entry(service, world, changes, code):
         query(service, world, **changes)
     assert isinstance(caught.value.cause, DeniedError)
     assert code in [reason.code for reason in caught.value.cause.reasons]
-    assert caught.value.receipt.entry == size
+    assert caught.value.receipt.index == size
     entry = last_entry(service)
     assert entry.kind == "invocation.denied"
     assert code in entry.facts["reasons"]

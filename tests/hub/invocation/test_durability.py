@@ -35,13 +35,13 @@ def test_without_evidence_there_is_no_answer(service, world, monkeypatch, part, 
         raise error
 
     size = service.evidence.log.size
-    target, name = (service.evidence.log, "append") if part == "log" else (service.evidence.bodies, "put")
+    target, name = (service.evidence.log, "append") if part == "log" else (service.evidence.bodies, "put_many")
     monkeypatch.setattr(target, name, fail) if part == "log" else monkeypatch.setattr(type(target), name, fail)
     with pytest.raises(expected):
         query(service, world)
     monkeypatch.undo()
     assert service.evidence.log.size == size
-    assert query(service, world).receipt.entry == size
+    assert query(service, world).receipt.index == size
 
 
 def test_a_denial_without_evidence_is_an_unavailability_too(service, world, monkeypatch):
@@ -62,7 +62,7 @@ from hub.service import Service
 from hub.invocation import Invocation
 service = Service.open(Settings.at(Path(sys.argv[1])), clock=lambda: datetime(2026, 3, 2, 1, 30, tzinfo=UTC))
 # The moment between step 7 and step 8: the evidence is durable, the answer is not out.
-Invocation._receipt = lambda *args: os._exit(9)
+Invocation.finish = lambda *args: os._exit(9)
 service.invocation.query(sys.argv[2], sys.argv[3], sys.argv[4].encode())
 """
 
@@ -79,7 +79,7 @@ def test_a_kill_between_evidence_and_answer_loses_nothing(service, world):
         entry = Entry.decode(log.entry(size))
     assert entry.kind == "invocation.answered"
     assert service.evidence.bodies.get(entry.body_digest) is not None
-    assert query(service, world).receipt.entry == size + 1
+    assert query(service, world).receipt.index == size + 1
 
 
 def test_concurrent_callers_share_syncs_and_every_receipt_is_its_own(service, world):
@@ -89,7 +89,7 @@ def test_concurrent_callers_share_syncs_and_every_receipt_is_its_own(service, wo
         try:
             for _ in range(10):
                 answer = query(service, world, {"citizen_id": IDS[person]})
-                receipts.append((answer.receipt.entry, answer.receipt.answer_digest))
+                receipts.append((answer.receipt.index, answer.receipt.facts("answer_digest")))
         except Exception as error:  # noqa: BLE001 - whatever failed in a thread must fail the test
             failures.append(error)
 
@@ -107,10 +107,10 @@ def test_concurrent_callers_share_syncs_and_every_receipt_is_its_own(service, wo
 
 def test_published_proofs_hold(service, world):
     answer = query(service, world)
-    service.evidence.publish_through(answer.receipt.entry)
-    proof = service.evidence.log.prove(answer.receipt.entry)
-    leaf = service.evidence.log.entry(answer.receipt.entry)
-    assert proof.verify(leaf, [service.evidence.verifier]).origin == answer.receipt.log
+    service.evidence.publish_through(answer.receipt.index)
+    proof = service.evidence.log.prove(answer.receipt.index)
+    leaf = service.evidence.log.entry(answer.receipt.index)
+    assert proof.verify(leaf, [service.evidence.verifier]).origin == answer.receipt.origin
 
 
 def test_a_key_file_does_not_open_under_another_passphrase_or_name(tmp_path):

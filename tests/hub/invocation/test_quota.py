@@ -36,13 +36,13 @@ def test_the_call_beyond_the_quota_is_refused_and_the_next_day_begins_anew(servi
         query(service, world)
     assert isinstance(refused.value.cause, QuotaExhaustedError)
     assert "2026-03-03T00:00:00+08:00" in refused.value.cause.text("en")
-    entry = Entry.decode(service.evidence.log.entry(refused.value.receipt.entry))
+    entry = Entry.decode(service.evidence.log.entry(refused.value.receipt.index))
     assert (entry.kind, entry.facts["outcome"], entry.facts["reasons"]) == (
         "invocation.denied",
         "refused",
         ["quota_exhausted"],
     )
-    assert replay(world.settings, refused.value.receipt.entry).verdict == "same"
+    assert replay(world.settings, refused.value.receipt.index).verdict == "same"
     world.clock.now = NOW + timedelta(days=1)
     assert query(service, world).content["grant"] == limited.id
 
@@ -66,7 +66,7 @@ def test_a_grant_that_is_not_used_up_answers_in_its_place(service, world, limite
     assert grants == ["G2,G3", "G2,G3", spare.id]
     last = query(service, world)
     assert set(last.content["records"][0]) == {"citizen_id", "birth"}
-    assert replay(world.settings, last.receipt.entry).verdict == "same"
+    assert replay(world.settings, last.receipt.index).verdict == "same"
 
 
 def test_another_process_counts_the_same(service, world, limited):

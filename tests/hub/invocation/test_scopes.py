@@ -64,7 +64,7 @@ def test_a_null_lies_in_no_scope(service, world, narrow):
 
 def test_a_verification_outside_every_scope_is_unknown(service, world, narrow):
     narrow("household in H1")
-    assert ask(service, world, "verify", keys=by(0), claims={"name": "张三"}).content["results"] == {"name": "yes"}
+    assert ask(service, world, "verify", keys=by(0), claims={"name": "张三"}).content["results"] == {"name": "match"}
     for claim in ("王五", "another"):
         answer = ask(service, world, "verify", keys=by(2), claims={"name": claim})
         assert answer.content["results"] == {"name": "unknown"}
@@ -84,7 +84,7 @@ def test_rights_add_up_row_by_row_and_the_answer_says_so(service, world, narrow)
     assert outside["masked"] == {"name": "surname"}
     claims = {"name": "ABC有限", "address": "x"}
     results = ask(service, world, "verify", keys=by(3), grant=None, claims=claims).content["results"]
-    assert results == {"name": "yes", "address": "unknown"}
+    assert results == {"name": "match", "address": "unknown"}
 
 
 def test_where_masks_differ_by_row_the_hardest_shown_is_told(service, world, narrow):
@@ -126,10 +126,11 @@ def test_a_key_that_finds_more_than_can_be_sifted_is_refused(service, world, nar
 def test_a_scoped_answer_done_again_comes_to_the_same(service, world, narrow, action, changes):
     narrow("birth >= 1990-01-04", masks=())
     answer = ask(service, world, action, **changes)
-    report = replay(world.settings, answer.receipt.entry)
+    report = replay(world.settings, answer.receipt.index)
     assert [step.code for step in report.steps][-3:] == ["decision_equal", "request_equal", "answer_equal"]
-    entry = Entry.decode(service.evidence.log.entry(answer.receipt.entry))
-    stored = service.evidence.bodies.get(entry.body_digest)[1]
+    entry = Entry.decode(service.evidence.log.entry(answer.receipt.index))
+    body = service.evidence.bodies.get(entry.body_digest)[1]
+    stored = service.evidence.bodies.get(body["terms"])[1]
     assert [g.get("rows") for g in stored["grants"]] == [None, ["birth >= 1990-01-04"]]
     assert stored["decision"]["scopes"][-1]["rows"] == ["birth >= 1990-01-04"]
 
@@ -138,7 +139,7 @@ def test_a_scope_tampered_with_in_the_answer_is_reported(service, world, narrow,
     """A process that forgot the rules when it answered: doing it again tells."""
     narrow("household in H1")
     monkeypatch.setattr("catalog.decide.row_test", lambda rules, resource: lambda row: True)
-    entry = ask(service, world, keys=by(2)).receipt.entry
+    entry = ask(service, world, keys=by(2)).receipt.index
     monkeypatch.undo()
     report = replay(world.settings, entry)
     assert (report.verdict, report.steps[-1].code) == ("different", "answer_differs")
@@ -154,16 +155,16 @@ def test_a_prohibition_in_a_new_list_bites_on_the_next_call(service, world):
     publish_list(world.settings, service.control, service.evidence, make_list(batch=2, prohibitions=bans), by="office")
     answer = ask(service, world, grant="G1")
     assert "birth" not in answer.content["records"][0]
-    entry = Entry.decode(service.evidence.log.entry(answer.receipt.entry))
+    entry = Entry.decode(service.evidence.log.entry(answer.receipt.index))
     assert entry.facts["reasons"] == ["allowed", "field_prohibited"]
     with pytest.raises(RefusedError) as caught:
         ask(service, world, grant="G1", fields=["birth"])
     assert [r.code for r in caught.value.cause.reasons] == ["prohibited"]
-    for index in (answer.receipt.entry, caught.value.receipt.entry):
+    for index in (answer.receipt.index, caught.value.receipt.index):
         assert replay(world.settings, index).verdict == "same"
 
 
 def test_the_matter_stands_in_the_entry(service, world, narrow):
     narrow("household in H1")
     answer = ask(service, world, keys=by(0))
-    assert Entry.decode(service.evidence.log.entry(answer.receipt.entry)).purpose == MATTER
+    assert Entry.decode(service.evidence.log.entry(answer.receipt.index)).purpose == MATTER

@@ -10,7 +10,7 @@ from catalog.model import Disposition, SourceRef
 from connectors.errors import SourceDeniedError, SourceUnavailableError
 from hub import alerts, loads, pauses, storing, upkeep
 from hub.actors import Actor
-from hub.control import Load, ReconciliationRow
+from hub.control import BatchRow, Load, ReconciliationRow
 from hub.office import Office
 from hub.upkeep import FSCK_KEY, RETRIED_FOR, STAGED_FOR
 from tests.hub.loads.records import record
@@ -203,3 +203,18 @@ def test_what_lies_staged_for_nobody_goes(office, world):
 def test_a_resource_that_was_never_loaded_has_nothing_to_maintain(office):
     done = upkeep.maintain(office, [CODE, EMPTY_CODE])
     assert set(done) == {"system.loads", "runs", "staged"}
+
+
+def test_batches_that_have_had_their_time_are_swept_where_nobody_makes_any(office, world, monkeypatch):
+    folder = world.settings.batches / "BOLD"
+    folder.mkdir(parents=True)
+    (folder / "part-0001.parquet").write_bytes(b"rows")
+    row = dict.fromkeys(("department", "resource", "grant", "list_version", "form"), "x")
+    row |= {"id": "BOLD", "state": "ready", "snapshot": 1, "plan": {}, "ordered_at": NOW - timedelta(days=4)}
+    row |= {"log_index": 0, "rows_total": 1, "expires": NOW - timedelta(days=1)}
+    with office.control.writing() as connection:
+        connection.execute(sa.insert(BatchRow).values(**row))
+    monkeypatch.setenv("ZHENGTONG_HOME", str(world.settings.home))
+    assert upkeep.sweep_batches_once() == {"expired": 1}
+    assert not folder.exists()
+    assert upkeep.sweep_batches(office) == 0

@@ -5,7 +5,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.signing.errors import FieldMalformedError
-from hub.signing.fields import InnerList, Item, Token, parse_dictionary, write, write_dictionary
+from hub.signing.fields import (
+    InnerList,
+    Item,
+    Token,
+    parse_dictionary,
+    parse_inner_lists,
+    parse_signatures,
+    write,
+    write_dictionary,
+)
 
 KEYS = st.from_regex(r"[a-z*][a-z0-9_.*-]{0,8}", fullmatch=True)
 BARE = st.one_of(
@@ -86,3 +95,43 @@ def test_what_has_no_spelling_is_not_written(value):
         write(Item(value))
     with pytest.raises(FieldMalformedError):
         write(Item(1, {"X": 1}))
+
+
+NAMED = st.from_regex(r'"[@a-zA-Z0-9;_-]{0,6}"', fullmatch=True)
+SAID = st.from_regex(r';[a-zA]{1,3}=("[ -~]{0,6}"|[0-9]{1,17}|\?1|:YQ==:)?', fullmatch=True)
+
+
+@given(st.lists(NAMED, max_size=4), st.lists(SAID, max_size=4), st.sampled_from([" ", "  ", ""]))
+@settings(max_examples=300, deadline=None)
+def test_the_quick_way_reads_what_the_long_way_reads(names, said, between):
+    text = f"call=({between.join(names)}){''.join(said)}"
+    try:
+        expected = parse_dictionary(text)
+    except FieldMalformedError:
+        with pytest.raises(FieldMalformedError):
+            parse_inner_lists(text)
+        return
+    found = parse_inner_lists(text)
+    assert found == expected
+    assert found["call"].text == expected["call"].text
+
+
+@given(st.binary(min_size=62, max_size=66), st.integers(0, 90), st.sampled_from("ABQgw=:+ "))
+@settings(max_examples=300, deadline=None)
+def test_a_signature_is_read_as_any_bytes_are(value, at, other):
+    text = write_dictionary({"call": Item(value)})
+    for one in (text, text[:at] + other + text[at + 1 :]):
+        try:
+            expected = parse_dictionary(one)
+        except FieldMalformedError:
+            with pytest.raises(FieldMalformedError):
+                parse_signatures(one)
+        else:
+            assert parse_signatures(one) == expected
+
+
+def test_more_than_is_read_is_refused_by_either_way():
+    names = " ".join(f'"a{n}"' for n in range(65))
+    for text in (f"c=({names})", f'c=("a"){"".join(f";p{chr(97 + n)}=1" for n in range(17))}', f'c=("{"a" * 9000}")'):
+        with pytest.raises(FieldMalformedError):
+            parse_inner_lists(text)

@@ -1,0 +1,120 @@
+"""Serves the API in one process or several: uvicorn with uvloop and httptools, and patience that has an end.
+
+What a request may be once it has a head is `hub.api.fast`'s and the framework's; here it is how long and how large the
+head may be, and what happens when the process is told to stop: no new calls, those under way are answered, their
+evidence is kept, the log is published.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from hub.api.app import create_app
+from hub.settings import Settings
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from hub.api.app import HubApp
+
+REQUEST_WAIT_S: Final = 20.0
+MAX_HEAD_BYTES: Final = 64 * 1024
+IDLE_S: Final = 15
+STOP_WAIT_S: Final = 30
+_HEAD_END: Final = b"\r\n\r\n"
+_TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_TOO_LONG: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's, which waits for ever for a request that never ends, and takes a head of any size, with two bounds."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - handed on
+        super().__init__(*arguments, **named)
+        self._due: asyncio.TimerHandle | None = None
+        self._in_head = True
+        self._head_bytes = 0
+        self._last = b""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """Give the first request its time."""
+        super().connection_made(transport)
+        self._expect()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expect nothing any more."""
+        self._is_there()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what came, unless the head has become too long."""
+        if self._in_head:
+            # What follows the head in the same piece is its body, and may be longer.
+            piece = self._last + data
+            end = piece.find(_HEAD_END)
+            self._head_bytes += len(data) if end < 0 else end + len(_HEAD_END) - len(self._last)
+            self._last = piece[1 - len(_HEAD_END) :]
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._give_up(_TOO_LONG)
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """Give a further request its time."""
+        super().on_message_begin()
+        if self._due is None:
+            self._expect()
+
+    def on_headers_complete(self) -> None:
+        """What comes now is its body, which is bounded by whoever reads it."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is there."""
+        self._is_there()
+        super().on_message_complete()
+
+    def _expect(self) -> None:
+        self._in_head, self._head_bytes, self._last = True, 0, b""
+        self._due = self.loop.call_later(REQUEST_WAIT_S, self._give_up, _TOO_SLOW)
+
+    def _is_there(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+
+    def _give_up(self, answer: bytes) -> None:
+        """Say why in a line, unless an answer is under way, and close."""
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            self.transport.write(answer)
+        self.transport.close()
+
+
+def application() -> HubApp:
+    """The API of the deployment that the environment describes: what each worker process builds for itself."""
+    return create_app(Settings.from_environment())
+
+
+def run(host: str, port: int, *, workers: int = 1) -> None:
+    """Serve until told to stop. With several *workers* each is a process of its own on the same port."""
+    uvicorn.run(
+        "hub.api.serving:application",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        loop="uvloop",
+        http=Protocol,
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        # Who calls is the peer. What a proxy says of others is believed by `hub.peers` alone, and of named proxies.
+        proxy_headers=False,
+        timeout_keep_alive=IDLE_S,
+        timeout_graceful_shutdown=STOP_WAIT_S,
+    )

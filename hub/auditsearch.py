@@ -1,0 +1,179 @@
+"""The auditor's desk: a log that may be searched, by keyed hashes and not by names, and the record of what was asked.
+
+At the deployment itself every question is an entry of the log before it is answered (``audit.searched``). Over copied
+files there is nothing to write it to, and the desk says so. Finding is `audit.searchindex`'s, drawing is
+`audit.sampling`'s, doing a call again `hub.auditing`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from audit.errors import LogUnavailableError
+from audit.pinned import PinnedLog
+from audit.sampling import sample
+from audit.searchindex import SearchIndex
+from audit.searching import describe, scan
+from hub.auditing import KINDS, replay
+from hub.evidence import log_verifiers
+from hub.matching import lookup_value
+from hub.storing import open_warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from audit.notes import Verifier
+    from audit.searching import Hit, Query
+    from catalog.model import ResponsibilityList
+    from hub.actors import Actor
+    from hub.auditing import ReplayReport
+    from hub.evidence import Evidence
+    from hub.settings import Settings
+
+SEARCHED: Final = "audit.searched"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A log that is searched, and by whom. *evidence* is None over copied files: nothing is recorded then.
+
+    The log is as it was when the desk was set up; entries that are made meanwhile, its own among them, are not seen.
+    """
+
+    log: PinnedLog
+    index: SearchIndex
+    evidence: Evidence | None = None
+    actor: str = ""
+
+    @classmethod
+    def here(cls, settings: Settings, evidence: Evidence, actor: Actor) -> Desk:
+        """The desk at the deployment of *settings*, over everything that happened until now.
+
+        Raises:
+            EvidenceUnavailableError: it cannot be published now.
+        """
+        evidence.publish()
+        log = PinnedLog(settings.log, log_verifiers(settings))
+        return cls(log, SearchIndex(index_file(settings.log), log), evidence, str(actor))
+
+    @classmethod
+    def away(cls, folder: Path, verifiers: Sequence[Verifier], index: Path | None = None) -> Desk:
+        """A desk over a copy of a log in *folder*, with the keys that its reader pins.
+
+        Raises:
+            LogMissingError, LogDamagedError, CheckpointInvalidError: see `PinnedLog`.
+        """
+        log = PinnedLog(folder, verifiers)
+        return cls(log, SearchIndex(index or index_file(folder), log))
+
+    def record(self, view: str, query: Query, **facts: Any) -> None:  # noqa: ANN401 - JSON values
+        """Write down that this is asked, before it is answered; nothing where there is nothing to write it to.
+
+        The entry is about the persons who are asked about, so that it is found with theirs.
+
+        Raises:
+            EvidenceUnavailableError: nothing may be answered.
+        """
+        if self.evidence is None:
+            return
+        plain = query.to_plain()
+        subjects = plain.pop("subjects", [])
+        if len(subjects) > 1:
+            facts["subjects"] = subjects
+        self.evidence.append(
+            SEARCHED,
+            actor=self.actor,
+            subject=subjects[0] if len(subjects) == 1 else "",
+            facts={"view": view, "query": plain, "size": self.log.size, **facts},
+        )
+
+    def search(self, query: Query, *, reading: bool = False) -> Iterator[Hit]:
+        """The entries that *query* looks for, by the index unless *reading* all of them is wanted. Recorded first.
+
+        Raises:
+            EvidenceUnavailableError, LogDamagedError, IndexDamagedError
+        """
+        self.record("search", query)
+        return self.find(query, reading=reading)
+
+    def find(self, query: Query, *, reading: bool = False) -> Iterator[Hit]:
+        """As `search`, for a view that has recorded what it asks."""
+        return scan(self.log, query) if reading else self.index.find(query)
+
+    def cover(self, progress: Callable[[int, int], None] | None = None) -> bool:
+        """Bring the index up to the log; False where it cannot be written, so that the rest will be read."""
+        try:
+            if progress is None:
+                self.index.extend()
+            else:
+                self.index.extend(progress)
+        except LogUnavailableError:
+            return False
+        return True
+
+    def draw(self, seed: str, wanted: int, query: Query, *, reading: bool = False) -> list[int]:
+        """A sample by the rule of `audit.sampling`. Recorded first, with its seed.
+
+        Raises:
+            QueryError: the seed is none.
+            EvidenceUnavailableError, LogDamagedError, IndexDamagedError
+        """
+        self.record("sample", query, seed=seed, wanted=wanted)
+        return sample(self.log, seed, wanted, query, None if reading else self.index)
+
+
+def index_file(folder: Path) -> Path:
+    """Where the index of the log in *folder* is kept: beside the folder, which is for copying and publishing."""
+    return folder.with_name(f"{folder.name}.index")
+
+
+def lookup_of(list_: ResponsibilityList, keys: Mapping[str, str], resource: str = "") -> dict[str, str]:
+    """What a call with these *keys* looks up, in stored form: what its subject is the keyed hash of.
+
+    The form is that of the field of *resource*; without one, of the first resource that is looked up by such a field.
+    """
+    found = {}
+    for name, text in sorted(keys.items()):
+        fields = [
+            field
+            for one in list_.resources
+            if resource in ("", one.code)
+            for field in one.lookup_fields
+            if field.name == name
+        ]
+        found[name] = lookup_value(fields[0], text) if fields else text.strip()
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """An entry that was drawn, and what doing it again came to; None where it is of a kind that cannot be."""
+
+    index: int
+    kind: str
+    report: ReplayReport | None
+
+    @property
+    def verdict(self) -> str:
+        """That of the replay; ``logged`` where there is none: the entry is proven to be in the log."""
+        return "logged" if self.report is None else self.report.verdict
+
+    def to_plain(self) -> dict[str, Any]:
+        """JSON values."""
+        plain: dict[str, Any] = {"index": self.index, "kind": self.kind, "verdict": self.verdict}
+        return plain if self.report is None else {**plain, "steps": self.report.to_plain()["steps"]}
+
+
+def replay_all(settings: Settings, log: PinnedLog, indexes: Sequence[int]) -> Iterator[Drawn]:
+    """Do each of the entries *indexes* again that is a call, one after the other.
+
+    Raises:
+        LogDamagedError: one is not the one that was logged.
+    """
+    with open_warehouse(settings) as warehouse:
+        for index in indexes:
+            kind = describe(log.entry(index)).kind
+            report = replay(settings, index, warehouse=warehouse) if kind in KINDS else None
+            yield Drawn(index, kind, report)

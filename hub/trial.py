@@ -1,0 +1,91 @@
+"""The sandbox: calls as they would be, over made-up rows, for whoever writes a program that is to call.
+
+The list decides as it does for real calls: who stands on a line for a matter, which fields may be shared, how they are
+masked. Only the grant is made up, and gives all that the list lets anybody have. Nothing is recorded or counted; the
+receipt is signed and says by its origin that there is no log behind it. Rows are `hub.sandbox`'s.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from catalog.decide import ACTIONS, Grant, Policy
+from catalog.model import ShareType
+from hub.invocation import Invocation
+from hub.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from catalog.decide import Rights
+    from catalog.model import ResponsibilityList
+    from hub.errors import RequestError
+    from hub.invocation import Answer, Opens, Prepared
+    from hub.recording import Attempt
+    from warehouse.lookup import Lookup
+
+GRANT: Final = "SANDBOX"
+ORIGIN_SUFFIX: Final = "/sandbox"
+_TERM: Final = timedelta(days=1)
+
+
+class Trial(Invocation):
+    """Answers sandbox calls. Safe for many threads."""
+
+    sandbox = True
+
+    def __init__(self, *parts: Any, **named: Any) -> None:  # noqa: ANN401 - the base's own
+        super().__init__(*parts, **named)
+        self._made: tuple[str, Sandbox] | None = None
+        self._making = threading.Lock()
+
+    def call(self, action: str, opens: Opens, code: str, body: bytes | RequestError) -> Answer:
+        """As `Invocation.call`, without any evidence.
+
+        Raises:
+            RefusedError, ListMissingError, ControlUnavailableError: as there.
+        """
+        prepared: Prepared = self.prepare(action, opens, code, body, self._standing.now())
+        return self.finish(prepared, 0)
+
+    @property
+    def origin(self) -> str:
+        """Of a log that does not exist."""
+        return super().origin + ORIGIN_SUFFIX
+
+    def rows(self, list_: ResponsibilityList) -> Sandbox:
+        """The made-up rows of *list_*."""
+        with self._making:
+            if self._made is None or self._made[0] != list_.version:
+                self._made = (list_.version, Sandbox(list_))
+            return self._made[1]
+
+    def _rights(self, attempt: Attempt, department: str) -> Rights:
+        list_ = attempt.view.list
+        grant = grant_of_all(list_, department, attempt.code, attempt.at)
+        return Policy(list_, [] if grant is None else [grant]).rights(department, attempt.code)
+
+    def _lookup(self, attempt: Attempt) -> Lookup:
+        return self.rows(attempt.view.list).lookup(attempt.code)  # type: ignore[return-value]  # it has what is asked
+
+
+def grant_of_all(list_: ResponsibilityList, department: str, code: str, at: datetime) -> Grant | None:
+    """A grant of everything that the list lets be shared of resource *code*; None where it knows none."""
+    resource = list_.by_code.get(code)
+    if resource is None:
+        return None
+    return Grant(
+        id=GRANT,
+        consumer=department,
+        resource=code,
+        fields=tuple(field.name for field in resource.fields if field.share_type is not ShareType.NOT_SHARED),
+        masks=(),
+        purposes=("*",),
+        actions=ACTIONS,
+        starts=at - _TERM,
+        expires=at + _TERM,
+        list_version=list_.version,
+        ground="",
+    )

@@ -1,0 +1,1 @@
+"""Programs that make data of the repository; nothing here is installed."""
