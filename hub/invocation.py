@@ -441,12 +441,18 @@ class Invocation:
         sets = [lookup_values(resource, keys) for keys in (call.sought if call else ())]
         attempt.sought = tuple(sets)
         try:
-            lookup = self._lookup(attempt)
+            lookup, scoped = self._lookup(attempt), bool(decision.scopes)
+            if len(sets) > 1 and len(sets[0]) == 1:
+                attempt.snapshot, each = _follow_many(lookup, sets, scoped=scoped)
+                return [
+                    Sought(values, None if rows is None else select(rows, resource, decision, values))
+                    for values, rows in zip(sets, each, strict=True)
+                ]
             for _ in range(_ATTEMPTS):
                 found: list[Sought] = []
                 snapshots: set[int] = set()
                 for values in sets:
-                    snapshot, rows = _follow(lookup, values, scoped=bool(decision.scopes))
+                    snapshot, rows = _follow(lookup, values, scoped=scoped)
                     snapshots.add(snapshot)
                     found.append(Sought(values, None if rows is None else select(rows, resource, decision, values)))
                 if len(snapshots) == 1:
@@ -537,6 +543,18 @@ def _follow(lookup: Lookup, values: Mapping[str, str], *, scoped: bool) -> tuple
         # How many of them fit is not known, so that a replay could come to another answer than "too many".
         raise TooManyRecordsError(limit=MAX_RECORDS)
     return snapshot, None
+
+
+def _follow_many(
+    lookup: Lookup, sets: Sequence[Mapping[str, str]], *, scoped: bool
+) -> tuple[int, list[list[dict[str, Wire]] | None]]:
+    """As `_follow`, for many values of one field, all of one snapshot."""
+    limit = MAX_FOLLOWED if scoped else MAX_RECORDS
+    (name,) = sets[0]
+    found = lookup.look_many(name, [values[name] for values in sets], limit + 1)
+    if scoped and any(len(rows) > limit for rows in found.rows):
+        raise TooManyRecordsError(limit=MAX_RECORDS)
+    return found.snapshot_id, [rows if len(rows) <= limit else None for rows in found.rows]
 
 
 def _told(content: Mapping[str, Any]) -> bool:

@@ -38,7 +38,7 @@ from hub.api.app import create_app
 from hub.cli import ingest_office, output
 from hub.cli.ingest import ingest
 from hub.cli.warehouse import warehouse as warehouse_commands
-from hub.requests import parse_call
+from hub.requests import parse_call, parse_question
 from hub.settings import Settings
 from licence.lifecycle import STATE_NAMES
 from tests.test_docs import CHINESE_TEXT, PAPERS, ROOT, blocks, named
@@ -408,7 +408,9 @@ def test_every_message_says_the_same_in_both_languages() -> None:
 
 def test_the_bodies_in_the_paper_on_the_api_are_calls() -> None:
     bodies = [json.loads(body) for info, body in blocks(DOCS / "api.md") if info == "json"]
-    calls = [body for body in bodies if "keys" in body]
+    questions = [body for body in bodies if "action" in body]
+    assert [parse_question(body)[0] for body in questions] == ["query"]
+    calls = [body for body in bodies if "keys" in body and body not in questions]
     assert [parse_call("verify" if "claims" in body else "query", body).purpose.matter for body in calls] == [
         "341200-MZJ-0001",
         "341200-JTJ-0001",

@@ -342,7 +342,7 @@ def _add_log(app: FastAPI) -> None:
     def log_file(request: Request, path: str) -> Response:
         """The log's checkpoint and tiles (C2SP tlog-tiles)."""
         file = public.log_file(_service(request).settings.log, path)
-        text = path == "checkpoint"
+        text = path in public.CHECKPOINTS
         return FileResponse(
             file,
             media_type="text/plain; charset=utf-8" if text else "application/octet-stream",
@@ -354,8 +354,14 @@ def _add_log(app: FastAPI) -> None:
         """The public keys of answers and log. Pin them over a channel you trust; this one proves nothing by itself."""
         service = _service(request)
         verifier = service.signer.verifier
+        second = service.evidence.second
         return JSONResponse(
-            {"log": service.evidence.verifier.to_text(), "answers": [verifier.to_text()], "keys": [verifier.jwk()]}
+            {
+                "log": service.evidence.verifier.to_text(),
+                "log_second": second.to_text() if second else None,
+                "answers": [verifier.to_text()],
+                "keys": [verifier.jwk()],
+            }
         )
 
     @app.get(

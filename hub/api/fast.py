@@ -162,8 +162,7 @@ class Fast:
             return await run_in_threadpool(service.trial.call, door.action, opens, door.code, body)
         name = fields.get(b"idempotency-key")
         if name is not None:
-            text = name.decode("latin-1")
-            return await run_in_threadpool(service.named.call, door.action, opens, door.code, body, text)
+            return await self._named(door, opens, body, name.decode("latin-1"), peer)
         invocation = service.invocation
         view = service.standing.latest()
         for _ in range(ATTEMPTS):
@@ -178,6 +177,22 @@ class Fast:
                 return invocation.finish(prepared, place)
             view = await run_in_threadpool(service.standing.now)
         raise TryAgainError
+
+    async def _named(self, door: Door, opens: Proof, body: bytes | RequestError, name: str, peer: str) -> Answer:
+        """A call that its caller gave a *name*; strangers are bounded as with any other."""
+        service, wait = self.service, self.strangers.wait_s(peer)
+        try:
+            if wait:
+                view = await run_in_threadpool(service.standing.now)
+                await run_in_threadpool(opens, view, service.evidence.clock())
+            return await run_in_threadpool(service.named.call, door.action, opens, door.code, body, name)
+        except KeyRefusedError as error:
+            self.metrics.turned_away("too_fast")
+            raise TooFastError(wait) from error
+        except RefusedError as error:
+            if isinstance(error.cause, KeyRefusedError):
+                self.strangers.take(peer)
+            raise
 
     async def _prepared(
         self, whose: bytes, door: Door, opens: Proof, body: bytes | RequestError, view: View

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from catalog.model import InformationResource, ResponsibilityList
 
 DEFAULT_PAGE_SIZE = 50
+# The newest one, and the newest that witnesses have signed as well.
+CHECKPOINTS = frozenset({"checkpoint", "checkpoint.witnessed"})
 MAX_PAGE_SIZE = 500
 
 # C2SP tlog-tiles: level 0–63, index in groups of three digits, all but the last with an x, partial widths 1–255.
@@ -119,7 +121,7 @@ def log_file(folder: Path, path: str) -> Path:
     Raises:
         NotFoundError: no such file, or none that is published.
     """
-    if path != "checkpoint" and _TILE.fullmatch(path) is None:
+    if path not in CHECKPOINTS and _TILE.fullmatch(path) is None:
         raise NotFoundError
     return _existing(folder / path)
 

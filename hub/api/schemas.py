@@ -240,6 +240,7 @@ class KeysShape(BaseModel):
     """The keys with which answers and the log are verified."""
 
     log: str = Field(description="C2SP signed-note verifier key of the log")
+    log_second: str | None = Field(None, description="of its second signature (ML-DSA-65); who pins both demands both")
     answers: list[str] = Field(description="ed25519:… keys of answers, the form a client pins")
     keys: list[dict[str, str]] = Field(description="the same as a JWK set (RFC 7517)")
 

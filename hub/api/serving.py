@@ -7,18 +7,20 @@ evidence is kept, the log is published.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hub.api.app import create_app
+from hub.api.fast import door_of
 from hub.settings import Settings
 
 if TYPE_CHECKING:
     import asyncio
 
     from hub.api.app import HubApp
+    from hub.api.fast import Scope
 
 REQUEST_WAIT_S: Final = 20.0
 MAX_HEAD_BYTES: Final = 64 * 1024
@@ -72,6 +74,9 @@ class Protocol(HttpToolsProtocol):
         """What comes now is its body, which is bounded by whoever reads it."""
         self._in_head = False
         super().on_headers_complete()
+        # Only a call's body is waited for here; who reads another has patience of its own, and for a list much of it.
+        if door_of(cast("Scope", self.scope)) is None:
+            self._is_there()
 
     def on_message_complete(self) -> None:
         """The request is there."""

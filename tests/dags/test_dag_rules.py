@@ -265,6 +265,8 @@ def test_every_error_is_tried_again_or_not_by_its_class(decided):
         "StorageUnavailableError",
         "CatalogueUnavailableError",
         "TryAgainError",
+        "BusyError",
+        "BodyTooSlowError",
         "IndexUnavailableError",
         "EvidenceUnavailableError",
         "ControlUnavailableError",

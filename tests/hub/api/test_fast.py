@@ -170,8 +170,11 @@ class TestTooMuch:
         wrong = [post(http, world, authorization=f"Bearer zt_{n:043}").status_code for n in range(STRANGER_BURST + 10)]
         assert wrong == [401] * STRANGER_BURST + [429] * 10
         assert log_size(http) == size + STRANGER_BURST
+        named = post(http, world, authorization="Bearer zt_x", idempotency_key="a")
+        assert (named.status_code, log_size(http)) == (429, size + STRANGER_BURST)
         # Whoever has a key is answered from the same address.
         assert post(http, world).status_code == 200
+        assert post(http, world, idempotency_key="a").status_code == 200
 
     def test_buckets_hold_a_bounded_number(self, monkeypatch):
         monkeypatch.setattr("hub.api.limits._MAX_BUCKETS", 100)

@@ -552,16 +552,17 @@ class TestDropped:
         assert "invocation.answered" not in kinds
 
 
-class TestTheOffice:
-    @pytest.fixture(scope="class")
-    def keyed(self, http, world):
-        """A caller with every role."""
-        service = http.app.state.service
-        made = issue_key(
-            service.control, service.evidence, world.list, department="RS", name="all", by="office", roles=tuple(Role)
-        )
-        return replace(world, key=made.key)
+@pytest.fixture(scope="module")
+def keyed(http, world):
+    """A caller with every role."""
+    service = http.app.state.service
+    made = issue_key(
+        service.control, service.evidence, world.list, department="RS", name="all", by="office", roles=tuple(Role)
+    )
+    return replace(world, key=made.key)
 
+
+class TestTheOffice:
     @pytest.mark.parametrize("content", [b"null", b"1", b'"a"', b"[]", b'[["words", "a"]]'])
     @pytest.mark.parametrize("path", ["/v1/demands", "/v1/mydata", "/v1/lists/L1:approve", "/v1/applications/A1:ask"])
     def test_a_body_that_is_no_object_is_refused(self, http, keyed, path, content):

@@ -79,4 +79,13 @@ def test_a_swap_of_the_index_between_two_sets_is_never_mixed(service, world, mon
         return Found(next(snapshots), look(self, field, value, limit).rows)
 
     monkeypatch.setattr(Lookup, "look", swapped)
-    assert ask(service, world, by(IDS[0], IDS[1])).content["snapshot"] == "3"
+    sets = [{"citizen_id": IDS[n], "household": "H1"} for n in (0, 1)]
+    answer = ask(service, world, sets)
+    assert answer.content["snapshot"] == "3"
+    assert [len(one["records"]) for one in answer.content["answers"]] == [1, 1]
+
+
+def test_sets_of_several_fields_are_compared_whole(service, world):
+    answer = ask(service, world, [{"citizen_id": IDS[0], "household": "H1"}, {"citizen_id": IDS[0], "household": "H2"}])
+    assert [len(one["records"]) for one in answer.content["answers"]] == [1, 0]
+    assert replay(world.settings, answer.receipt.index).verdict == "same"
