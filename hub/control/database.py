@@ -81,6 +81,8 @@ class Control:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._writer = engine.execution_options(**{WRITE: True})
+        self._closed = False
+        event.listen(engine, "checkin", self._returned)
 
     @classmethod
     def open(cls, settings: Settings) -> Control:
@@ -116,8 +118,14 @@ class Control:
             return int(connection.execute(_GENERATION).scalar_one())
 
     def close(self) -> None:
-        """Close the pooled connections."""
+        """Close the pooled connections; one that is lent out is closed when it comes back."""
+        self._closed = True
         self.engine.dispose()
+
+    def _returned(self, connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        del connection
+        if self._closed:
+            record.invalidate()
 
 
 class Generations:
