@@ -21,6 +21,7 @@ from hub.evidence import part_salt
 from hub.invocation import Answer
 from hub.matching import FIRST
 from hub.published import list_version
+from hub.recording import with_terms
 from hub.requests import Call
 from warehouse.errors import WarehouseError
 
@@ -84,11 +85,12 @@ class PastCalls:
 
     def _body(self, entry: Entry) -> tuple[bytes, Mapping[str, Any]]:
         """The salt of the body of *entry*, and the body with the terms that it names."""
-        kept = self.evidence.bodies.get(entry.body_digest)
-        terms = None if kept is None else self.evidence.bodies.get(str(kept[1]["terms"]))
-        if kept is None or terms is None:
+        bodies = self.evidence.bodies
+        kept = bodies.get(entry.body_digest)
+        whole = None if kept is None else with_terms(bodies, kept[1])
+        if kept is None or whole is None:
             raise AnswerGoneForGoodError
-        return kept[0], {**terms[1], **kept[1]}
+        return kept[0], whole
 
     def _content(self, entry: Entry, body: Mapping[str, Any]) -> dict[str, Any]:
         list_ = list_version(self.settings, str(entry.facts["list_version"]))

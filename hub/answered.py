@@ -15,6 +15,7 @@ from hub.answers import lookup_values
 from hub.errors import HubError, ListDamagedError, ListMissingError
 from hub.matching import fits
 from hub.published import list_version
+from hub.recording import with_terms
 from hub.requests import Call
 from warehouse.errors import WarehouseError
 
@@ -129,13 +130,10 @@ class PastAnswers:
         return None if shown is None else tuple(shown)
 
     def _whole(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """*body* with the terms that it names (`hub.recording`)."""
-        if "terms" not in body:
-            return body
-        terms = self._evidence.bodies.get(str(body["terms"]))
-        if terms is None:
+        whole = with_terms(self._evidence.bodies, body)
+        if whole is None:
             raise AnswerGoneError
-        return {**terms[1], **body}
+        return whole
 
     def row(self, code: str, snapshot: int, key: Mapping[str, str]) -> Mapping[str, Wire] | None:
         """The record with this *key* in a snapshot, or None.

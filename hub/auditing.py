@@ -30,7 +30,7 @@ from hub.evidence import log_verifiers, part_salt
 from hub.keyring import Keyring
 from hub.matching import FIRST
 from hub.published import list_version
-from hub.recording import BODY_FORMAT, NO_LINES_IN_DENIALS, TERMS_APART
+from hub.recording import BODY_FORMAT, NO_LINES_IN_DENIALS, with_terms
 from hub.requests import Call
 from warehouse.errors import WarehouseError
 
@@ -239,20 +239,19 @@ class _Replay:
             raise self._stop(2, "body_tampered")
         if body.get("format") not in range(NO_LINES_IN_DENIALS, BODY_FORMAT + 1):
             raise self._stop(2, "body_unreadable")
-        if body["format"] >= TERMS_APART and "terms" in body:
-            body = {**self._terms(str(body["terms"])), **body}
+        whole = self._whole(body)
         self._note(2, "body_fits")
-        return body, salt
+        return whole, salt
 
-    def _terms(self, digest: str) -> Mapping[str, Any]:
-        """What many calls have in common, which their bodies name: part of step 2."""
+    def _whole(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """With what many calls have in common, which their bodies name: part of step 2."""
         try:
-            stored = BodyStore(self._settings.bodies).get(digest)
+            whole = with_terms(BodyStore(self._settings.bodies), body)
         except (AuditError, OSError) as error:
             raise self._stop(2, "body_tampered") from error
-        if stored is None:
+        if whole is None:
             raise self._stop(2, "body_gone")
-        return stored[1]
+        return whole
 
     def _list(self, version: str) -> ResponsibilityList:
         """Step 3."""

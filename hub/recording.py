@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, datetime
 
+    from audit.store import BodyStore
     from catalog.decide import AccessRequest, Decision, Grant
     from catalog.model import InformationResource
     from hub.disputes import Mark
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 # Of format 1 a denial does not name the lines that it went by; otherwise it is read like format 2, which holds its
 # terms itself.
 NO_LINES_IN_DENIALS: Final = 1
-TERMS_APART: Final = 3
 BODY_FORMAT: Final = 3
 # Terms are nothing to be guessed, so that equal ones may have one digest.
 TERMS_SALT: Final = b"zhengtong/terms\0"
@@ -169,6 +169,18 @@ class TermsShelf:
                 self._known.clear()
             self._known[request] = kept
         return kept
+
+
+def with_terms(bodies: BodyStore, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """*body* with the terms that it names, if it names any; None where those are gone.
+
+    Raises:
+        AuditError, OSError: they cannot be read.
+    """
+    if "terms" not in body:
+        return body
+    terms = bodies.get(str(body["terms"]))
+    return None if terms is None else {**terms[1], **body}
 
 
 def body_of(attempt: Attempt, error: HubError | None, terms: str) -> dict[str, Any]:
