@@ -14,8 +14,10 @@ import pytest
 
 from audit.entry import Entry
 from hub import receipts
+from hub.actors import Role
 from hub.api import create_app, fast
 from hub.api.limits import STRANGER_BURST, Buckets, Room
+from hub.callers import issue_key
 from hub.errors import BusyError
 from hub.service import Service
 from hub.signatures import AnswerVerifier
@@ -224,6 +226,24 @@ class TestSlowAndStrange:
                 assert more, got
                 got += more
         assert got.startswith(b"HTTP/1.1 503 ")
+
+    def test_a_list_that_is_handed_in_has_its_reader_s_patience(self, http, world, monkeypatch):
+        monkeypatch.setattr("hub.api.serving.REQUEST_WAIT_S", 0.2)
+        opened = http.app.state.service
+        how = {"department": "GA", "name": "editor", "by": "office", "roles": (Role.OFFICE,)}
+        key = issue_key(opened.control, opened.evidence, world.list, **how).key
+        with socket.create_connection((http.base_url.host, http.base_url.port)) as connection:
+            fields = (
+                f"Host: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/yaml\r\nContent-Length: 2\r\n"
+            )
+            connection.sendall(f"POST /v1/lists HTTP/1.1\r\n{fields}\r\n".encode() + b"{")
+            connection.settimeout(0.6)
+            # Nothing is said while it is being read.
+            with pytest.raises(TimeoutError):
+                raise AssertionError(connection.recv(65536))
+            connection.settimeout(20)
+            connection.sendall(b"}")
+            assert connection.recv(65536).startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 415 ", b"HTTP/1.1 422 "))
 
     def test_a_head_without_end_is_not_read_to_its_end(self, http):
         with socket.create_connection((http.base_url.host, http.base_url.port)) as connection:
