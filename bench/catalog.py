@@ -42,7 +42,7 @@ from catalog.search.shelf import Facet, Filters, Sort
 from hub.demo.reference import grants_for, reference_list, requests_for
 from hub.demo.reference.subjects import subjects
 from hub.demo.reference.use import STARTS
-from hub.search import Search
+from hub.search.index import Search
 from hub.settings import Settings
 
 if TYPE_CHECKING:

@@ -48,11 +48,11 @@ from audit.verifiers import Trust, read_verifiers
 from catalog.rows import RowRuleError, parse_rule
 from hub import receipts, signatures
 from hub.api.problems import language
-from hub.batches_errors import ManifestInvalidError
-from hub.batches_manifest import read as read_manifest
-from hub.batches_manifest import sign as sign_manifest
-from hub.changes_cursor import MAX_CURSOR_CHARS, Position, Sealer
-from hub.changes_errors import CursorInvalidError
+from hub.batches.errors import ManifestInvalidError
+from hub.batches.manifest import read as read_manifest
+from hub.batches.manifest import sign as sign_manifest
+from hub.changes.cursor import MAX_CURSOR_CHARS, Position, Sealer
+from hub.changes.errors import CursorInvalidError
 from hub.errors import InvalidRequestError, MalformedRequestError
 from hub.once import name_of
 from hub.peers import thumbprint
@@ -61,8 +61,8 @@ from hub.signatures import AnswerSigner, Component, SignatureInvalidError
 from hub.signing import algorithms, fields, hmac_profile, requests
 from hub.signing.errors import FieldMalformedError, SigningError
 from hub.signing.nonces import MemoryNonces
-from hub.webhooks_address import parse as parse_address
-from hub.webhooks_errors import HookAddressError
+from hub.webhooks.address import parse as parse_address
+from hub.webhooks.errors import HookAddressError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

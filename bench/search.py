@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from catalog.search.shelf import Facet, Filters, Sort
-from hub.search import Search
+from hub.search.index import Search
 from hub.settings import Settings
 from tests.catalog.search.worlds import make_list, rows
 

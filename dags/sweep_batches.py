@@ -1,6 +1,7 @@
 """Expires batch orders that have had their time: their files hold many rows, and lie no longer than was said.
 
-What is swept is `hub.batches`'; whoever makes batches sweeps, too, so that this matters where nobody does for a while.
+What is swept is `hub.batches`' affair; whoever makes batches sweeps, too, so that this matters where nobody does for
+a while.
 """
 
 from __future__ import annotations

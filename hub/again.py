@@ -19,7 +19,7 @@ from hub.disputes import marks_from_plain
 from hub.errors import EvidenceUnavailableError, HubError, SetupError
 from hub.evidence import part_salt
 from hub.invocation import Answer
-from hub.matching import FIRST
+from hub.matching.comparing import FIRST
 from hub.published import list_version
 from hub.recording import with_terms
 from hub.requests import Call

@@ -13,7 +13,7 @@ from catalog.correction import stored_form, value_text
 from catalog.decide import decision_for_row, decision_from_plain, row_view
 from hub.answers import lookup_values
 from hub.errors import HubError, ListDamagedError, ListMissingError
-from hub.matching import fits
+from hub.matching.comparing import fits
 from hub.published import list_version
 from hub.recording import with_terms
 from hub.requests import Call
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from catalog.decide import Decision
     from catalog.model import InformationResource, ResponsibilityList
     from hub.evidence import Evidence
-    from hub.matching import Wire
+    from hub.matching.comparing import Wire
     from hub.settings import Settings
     from warehouse.engine import Warehouse
 

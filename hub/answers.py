@@ -17,13 +17,13 @@ from catalog.model import InformationResource, Mask
 from catalog.rows import rules_to_plain
 from hub.disputes import answer_marks
 from hub.errors import TooManyRecordsError
-from hub.matching import FIRST, MATCHING, agrees, comparison, fits, lookup_value, together
+from hub.matching.comparing import FIRST, MATCHING, agrees, comparison, fits, lookup_value, together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from hub.disputes import Mark
-    from hub.matching import Wire
+    from hub.matching.comparing import Wire
     from hub.requests import Call
 
 MAX_RECORDS = 100  # a call is about a person, a company, a house; who needs more needs another door

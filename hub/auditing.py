@@ -28,7 +28,7 @@ from hub.disputes import marks_from_plain, subject_by
 from hub.errors import HubError, ListDamagedError, ListMissingError, TooManyRecordsError
 from hub.evidence import log_verifiers, part_salt
 from hub.keyring import Keyring
-from hub.matching import FIRST
+from hub.matching.comparing import FIRST
 from hub.published import list_version
 from hub.recording import BODY_FORMAT, NO_LINES_IN_DENIALS, with_terms
 from hub.requests import Call

@@ -17,7 +17,7 @@ from audit.searchindex import SearchIndex
 from audit.searching import describe, scan
 from hub.auditing import KINDS, replay
 from hub.evidence import log_verifiers
-from hub.matching import lookup_value
+from hub.matching.comparing import lookup_value
 from hub.storing import open_warehouse
 
 if TYPE_CHECKING:

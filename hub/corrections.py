@@ -24,7 +24,7 @@ from hub.casewords import CASE_STATES
 from hub.control import CaseRow, DisputeMark, Load, insert_once, raise_generation, row_dict
 from hub.disputes import MISSING
 from hub.errors import ResourceUnknownError
-from hub.matching import lookup_value
+from hub.matching.comparing import lookup_value
 from hub.recall import Wrong
 from hub.standing import read_grants
 from hub.storing import open_warehouse

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from catalog.model import InformationResource
-    from hub.matching import Wire
+    from hub.matching.comparing import Wire
 
 
 # Before the hash of a record that is said to be missing: if it turns up, it is not what is disputed; and a record that

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from catalog.model import InformationResource
     from hub.control import Control
-    from hub.matching import Wire
+    from hub.matching.comparing import Wire
 
 WINDOW_S = 3_600
 REFRESH_S = 2.0

@@ -52,7 +52,7 @@ from hub.errors import (
     TooManyRecordsError,
 )
 from hub.evidence import part_salt
-from hub.matching_text import Verdict
+from hub.matching.text import Verdict
 from hub.once import NAMED, digests, name_of
 from hub.recording import MAX_CODE_CHARS, TERMS_SALT, Attempt, TermsShelf, body_of, facts_of
 from hub.requests import parse_call, parse_question, read_json
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from catalog.model import InformationResource
     from hub.errors import HubError
     from hub.evidence import Draft, Evidence
-    from hub.matching import Wire
+    from hub.matching.comparing import Wire
     from hub.receipts import Receipt
     from hub.recording import KeptTerms
     from hub.requests import Call

@@ -21,7 +21,7 @@ from hub.answers import grant_of
 from hub.disputes import marks_to_plain
 from hub.errors import DeniedError, KeyRefusedError, ResourceUnknownError, TryAgainError
 from hub.evidence import UNKNOWN_ACTOR
-from hub.matching import MATCHING
+from hub.matching.comparing import MATCHING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 The list decides as it does for real calls: who stands on a line for a matter, which fields may be shared, how they are
 masked. Only the grant is made up, and gives all that the list lets anybody have. Nothing is recorded or counted; the
-receipt is signed and says by its origin that there is no log behind it. Rows are `hub.sandbox`'s.
+receipt is signed and says by its origin that there is no log behind it. Rows are `hub.sandbox.samples`'s.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from catalog.decide import ACTIONS, Grant, Policy
 from catalog.model import ShareType
 from hub.invocation import Invocation
-from hub.sandbox import Sandbox
+from hub.sandbox.samples import Sandbox
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from catalog.model import Disposition
 from connectors.errors import ConnectorError
 from hub import alerts, loads, pauses, storing
-from hub.batches import Batches
+from hub.batches.desk import Batches
 from hub.control import Load, ReconciliationRow, row_dict
 from hub.ingestion import ACTOR, Ingestion
 from hub.office import Office

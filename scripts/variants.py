@@ -1,12 +1,12 @@
-"""Makes hub/variants.txt, the table of variant characters, from the dictionaries of OpenCC.
+"""Makes hub/matching/variants.txt, the table of variant characters, from the dictionaries of OpenCC.
 
 Run it with a Python that has the two packages (they are no dependencies of ours):
 
     pip install opencc==1.4.2 pypinyin-dict==0.9.0
-    python scripts/variants.py hub/variants.txt tests/hub/matching/standard.txt
+    python scripts/variants.py hub/matching/variants.txt tests/hub/matching/standard.txt
 
 The second file gets the 8,105 characters of 《通用规范汉字表》 (State Council, 2013), against which the table is made
-and tested. A table that changes makes another version of matching: see `hub.matching.MATCHING`.
+and tested. A table that changes makes another version of matching: see `hub.matching.comparing.MATCHING`.
 """
 
 from __future__ import annotations

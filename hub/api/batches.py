@@ -1,6 +1,6 @@
 """Batches over HTTP: order rows by the million, follow the order, fetch its manifest and parts, resume, cancel.
 
-What may be ordered and when files are handed out is `hub.batches`'s affair.
+What may be ordered and when files are handed out is `hub.batches.desk`'s affair.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from hub.api import doors, problems
 from hub.api.bodies import Body
 from hub.api.replies import read_body
 from hub.api.shapes import documented
-from hub.batches import MAX_FOUND, Batches
-from hub.batches_errors import BatchExpiredError
-from hub.batches_making import Runner
-from hub.batches_order import Wish
+from hub.batches.desk import MAX_FOUND, Batches
+from hub.batches.errors import BatchExpiredError
+from hub.batches.making import Runner
+from hub.batches.order import Wish
 from hub.errors import InvalidRequestError, MalformedRequestError, RequestError
 from hub.requests import MAX_TEXT_CHARS, Purpose, read_json
 from hub.settings import BATCHES_INSIDE
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from hub.batches_rows import Batch, Part
+    from hub.batches.rows import Batch, Part
     from hub.standing import KnownCaller
 
 MEDIA_TYPES: Final = {

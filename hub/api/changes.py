@@ -1,6 +1,6 @@
 """The change feed over HTTP: one page of what changed for a grant, from a cursor.
 
-What is told, and to whom, is `hub.changes`'.
+What is told, and to whom, is `hub.changes.feed`'s.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from hub.api import doors
 from hub.api.replies import read_body, reply
 from hub.api.schemas import ReceiptShape  # noqa: TC001 - the framework reads annotations
 from hub.api.shapes import documented
-from hub.changes import DEFAULT_LIMIT, MAX_LIMIT, ChangeFeed
-from hub.changes_cursor import MAX_CURSOR_CHARS
+from hub.changes.cursor import MAX_CURSOR_CHARS
+from hub.changes.feed import DEFAULT_LIMIT, MAX_LIMIT, ChangeFeed
 from hub.errors import KeyRefusedError, TooFastError
 from hub.invocation import RefusedError
 from hub.requests import MAX_TEXT_CHARS
-from hub.webhooks_worker import open_feed
+from hub.webhooks.worker import open_feed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

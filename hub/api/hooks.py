@@ -1,6 +1,6 @@
 """Web hooks over HTTP: a department registers an address, looks at its calls, pauses, resumes and ends it.
 
-What a hook is called for, and how, is `hub.webhooks`' and `hub.webhooks_queue`'s.
+What a hook is called for, and how, is `hub.webhooks.hooks`' and `hub.webhooks.queue`'s.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from hub.api.bodies import Body
 from hub.api.bodyshapes import BodyShape
 from hub.api.changes import CURSOR, FIELDS, PURPOSE
 from hub.api.shapes import documented
-from hub.changes_cursor import MAX_CURSOR_CHARS, NOW
+from hub.changes.cursor import MAX_CURSOR_CHARS, NOW
 from hub.errors import InvalidRequestError, NotFoundError
-from hub.webhooks import MAX_SHOWN, Hook, Hooks
-from hub.webhooks_address import MAX_URL_CHARS
-from hub.webhooks_worker import HookWorker, open_hooks
+from hub.webhooks.address import MAX_URL_CHARS
+from hub.webhooks.hooks import MAX_SHOWN, Hook, Hooks
+from hub.webhooks.worker import HookWorker, open_hooks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from catalog import steps
 from catalog.reasons import remedy
-from hub import again, batches_errors, changes_errors, errors, webhooks_errors
+from hub import again, errors
+from hub.batches import errors as batches_errors
+from hub.changes import errors as changes_errors
 from hub.signing.errors import SigningError
 from hub.signing.requests import TAG
+from hub.webhooks import errors as webhooks_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Search over HTTP: what the catalogue holds by words, filters and facets, with the command line's ranking.
 
-Finding is `hub.search`'s affair; the metadata of one resource is served by `hub.api.app`.
+Finding is `hub.search.index`'s affair; the metadata of one resource is served by `hub.api.app`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field
 
 from hub.api import doors
 from hub.api.shapes import documented
-from hub.search import MAX_PAGE_SIZE, MAX_QUERY_CHARS, Facet, Sort, find_or_record, search_of
-from hub.search_words import filters_of, plain_results
+from hub.search.index import MAX_PAGE_SIZE, MAX_QUERY_CHARS, Facet, Sort, find_or_record, search_of
+from hub.search.words import filters_of, plain_results
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

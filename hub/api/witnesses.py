@@ -1,6 +1,6 @@
 """The log's witnesses over HTTP: who cosigns it, how far each has come, and the newest checkpoint with enough of them.
 
-Asking them is `hub.witnesses`'; the thread that does lives as long as the application.
+Asking them is `hub.witnesses.asking`'s; the thread that does lives as long as the application.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from hub import witnesses
 from hub.api import doors
 from hub.api.shapes import documented
+from hub.witnesses import asking
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,9 +49,9 @@ def add_to(app: FastAPI) -> None:
         settings = doors.service(request).settings
         found = [
             {"name": one.name, "key": one.key, "size": one.size, "at": one.at.isoformat() if one.at else None}
-            for one in witnesses.standings(settings)
+            for one in asking.standings(settings)
         ]
-        plain = {"witnesses": found, "checkpoint": witnesses.witnessed(settings)}
+        plain = {"witnesses": found, "checkpoint": asking.witnessed(settings)}
         return JSONResponse(plain, headers={"cache-control": "no-cache"})
 
 
@@ -62,7 +62,7 @@ def _work_with(app: FastAPI) -> None:
     async def lifespan(app: FastAPI) -> AsyncIterator[Any]:
         async with around(app) as state:
             service = app.state.service
-            asker = witnesses.Asker.over(service.settings, service.evidence, service.control)
+            asker = asking.Asker.over(service.settings, service.evidence, service.control)
             if asker is not None:
                 asker.start()
             try:

@@ -35,7 +35,7 @@ from hub.settings import LOOPBACK, Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from hub.batches_client import BatchClient
+    from hub.batches.client import BatchClient
 
 batch = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=say("批量数据", "Rows by the million"))
 
@@ -60,7 +60,7 @@ _EXITS = {401: NOT_PERMITTED, 403: NOT_PERMITTED, 404: NOT_FOUND, 409: CONFLICT,
 @contextmanager
 def _client(key_file: Path | None, server: str | None, *, as_json: bool) -> Iterator[BatchClient]:
     """The client; what the hub refuses is told, and ends the command with its exit code."""
-    from hub.batches_client import BatchClient
+    from hub.batches.client import BatchClient
     from hub.client import CallFailedError, HubUnreachableError
 
     settings = Settings.from_environment()
@@ -222,8 +222,8 @@ def check(
     as_json: Json = False,
 ) -> int:
     """Exit 10 when anything does not hold. Needs no hub."""
-    from hub.batches_errors import ManifestInvalidError
-    from hub.batches_manifest import check as check_folder
+    from hub.batches.errors import ManifestInvalidError
+    from hub.batches.manifest import check as check_folder
     from hub.signatures import AnswerVerifier
 
     text = read_file(key or Settings.from_environment().answer_key, say("平台应答公钥", "the hub's answer key"))
@@ -254,8 +254,8 @@ def run(
     """One at a time until Ctrl-C; as many of these as there are machines. Without it the API makes them itself."""
     import threading
 
-    from hub.batches import Batches
-    from hub.batches_making import Runner, Worker
+    from hub.batches.desk import Batches
+    from hub.batches.making import Runner, Worker
     from hub.office import Office
     from hub.service import answer_signer
     from hub.standing import Standing

@@ -103,7 +103,7 @@ def _say_checked(checked: Checked) -> None:
 
 
 def _say_facets(story: CityStory) -> None:
-    from hub.search_words import FACETS, label
+    from hub.search.words import FACETS, label
 
     list_ = story.office.list_
     rows = (

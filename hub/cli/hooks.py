@@ -1,6 +1,6 @@
 """`zhengtong hooks list|show|retry|pause|resume|end`: the web hooks of departments that follow resources.
 
-Leaves every step to `hub.webhooks`; a department registers its own over the API.
+Leaves every step to `hub.webhooks.hooks`; a department registers its own over the API.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hub.cli.output import OK, note, print_json, table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hub.webhooks import Hook, Hooks
+    from hub.webhooks.hooks import Hook, Hooks
 
 hooks = typer.Typer(
     no_args_is_help=True, help=say("数据变更订阅的推送地址", "Web hooks of departments that follow resources")
@@ -165,7 +165,7 @@ def _opened() -> Iterator[tuple[Hooks, str]]:
     """The hooks of this deployment, and the department that keeps the list."""
     from hub.service import answer_signer
     from hub.standing import Standing
-    from hub.webhooks_worker import open_feed, open_hooks
+    from hub.webhooks.worker import open_feed, open_hooks
 
     with opened() as office:
         standing = Standing(office.settings, office.control)

@@ -66,7 +66,7 @@ def show(
 ) -> int:
     """Its terms, fields, lines, needs, last load and who holds grants; exit 3 for an unknown code."""
     from hub.actors import Actor
-    from hub.search_resources import changes, page_of, resource_of
+    from hub.search.resources import changes, page_of, resource_of
 
     department = Actor.parse(by).department if by else ""
     with opened() as office:
@@ -84,8 +84,8 @@ def show(
 
 def _show(plain: dict[str, Any], found: InformationResource, current: ResponsibilityList) -> None:
     from catalog.domains import MASK
-    from hub.search import Facet
-    from hub.search_words import label
+    from hub.search.index import Facet
+    from hub.search.words import label
 
     def word(facet: Facet, value: str) -> str:
         return label(current, facet, value, LANG)

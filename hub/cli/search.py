@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from catalog.model import ResponsibilityList
-    from hub.search import Hit, Results
+    from hub.search.index import Hit, Results
 
 Departments = Annotated[
     list[str] | None,
@@ -65,8 +65,8 @@ def search(
     as_json: Json = False,
 ) -> int:
     """Search the list in force; what finds nothing is counted for the demand list, without who asked."""
-    from hub.search import Facet, Sort, find_or_record, search_of
-    from hub.search_words import filters_of, plain_results
+    from hub.search.index import Facet, Sort, find_or_record, search_of
+    from hub.search.words import filters_of, plain_results
 
     if sort not in list(Sort):
         raise typer.BadParameter(say(f"应为 {'、'.join(Sort)} 之一", f"one of {', '.join(Sort)}"), param_hint="--sort")
@@ -113,8 +113,8 @@ def show_results(results: Results, list_: ResponsibilityList, *, explain: bool) 
 
 
 def _table(hits: Sequence[Hit], list_: ResponsibilityList) -> None:
-    from hub.search import Facet
-    from hub.search_words import label
+    from hub.search.index import Facet
+    from hub.search.words import label
 
     table(
         "",

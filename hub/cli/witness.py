@@ -1,6 +1,6 @@
 """`zhengtong witness list|ask|keygen|serve`: who cosigns our log, and a witness of one's own for others' logs.
 
-Asking is `hub.witnesses`', cosigning `audit.witness`'s; `keygen` and `serve` need nothing of the hub.
+Asking is `hub.witnesses.asking`'s, cosigning `audit.witness`'s; `keygen` and `serve` need nothing of the hub.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from audit.verifiers import PublicKey
-    from hub.witnesses import Standing
+    from hub.witnesses.asking import Standing
 
 witness = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=say("日志见证方", "Witnesses of the log"))
 
@@ -44,7 +44,7 @@ WORDS = {
 @witness.command("list", help=say("列出见证方及其最近的联署", "List the witnesses and what each cosigned last"))
 def listed(*, as_json: Json = False) -> int:
     """By what is kept here; nobody is asked."""
-    from hub.witnesses import standings, witnessed
+    from hub.witnesses.asking import standings, witnessed
 
     settings = Settings.from_environment()
     return _tell(standings(settings), witnessed(settings), as_json=as_json)
@@ -53,7 +53,7 @@ def listed(*, as_json: Json = False) -> int:
 @witness.command("ask", help=say("立即请各见证方联署一次", "Ask every witness once, now"))
 def ask(*, as_json: Json = False) -> int:
     """20 when one of them did not cosign. A serving hub asks by itself, and is left to it."""
-    from hub.witnesses import Asker, witnessed
+    from hub.witnesses.asking import Asker, witnessed
 
     with opened() as office:
         asker = Asker.over(office.settings, office.evidence, office.control)
@@ -136,7 +136,7 @@ def serve(
     from audit.witness import Witness
     from hub.cli.serve import check_port
     from hub.evidence import utc_now
-    from hub.witness_door import Door, run
+    from hub.witnesses.door import Door, run
 
     signer = WitnessSignerKey.from_text(read_file(key, say("见证方私钥", "the witness's key")))
     logs = _logs(log_keys)

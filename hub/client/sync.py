@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from hub.batches_client import BatchClient
+    from hub.batches.client import BatchClient
     from hub.client.answers import Called
     from hub.signing.algorithms import PrivateKey
 
@@ -145,7 +145,7 @@ class Client:
     def batches(self) -> BatchClient:
         """Orders many rows and fetches their files, over this client's connection and with its key."""
         # Whoever makes single calls needs none of it.
-        from hub.batches_client import BatchClient  # noqa: PLC0415
+        from hub.batches.client import BatchClient  # noqa: PLC0415
 
         return BatchClient.over(self._wire, self._http)
 

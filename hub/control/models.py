@@ -450,7 +450,7 @@ class StatusListRow(Base):
 
 
 class BatchRow(Base):
-    """A batch order (批量交换): *plan* is the whole order as it was decided; see `hub.batches` for the states.
+    """A batch order (批量交换): *plan* is the whole order as it was decided; see `hub.batches.desk` for the states.
 
     *grant* names the grants it rests on, with commas between. *claimed_by* makes it until *lease_until*; whoever comes
     after that takes it over, and *tries* counts them. *error* is what the sentence of *error_code* needs.
@@ -497,7 +497,7 @@ class BatchPart(Base):
 
 
 class HookRow(Base):
-    """A web hook (推送地址): where a department is called when there is something to fetch; see `hub.webhooks`.
+    """A web hook (推送地址): where a department is called when there is something to fetch; see `hub.webhooks.hooks`.
 
     *call* is the purpose and the fields under which it follows, *cursor* how far it was called for. *challenge* is what
     the address must answer before it is used. *looking_until*: a process looks for changes on its behalf.

@@ -15,10 +15,10 @@ from catalog import expressions
 from catalog.identifiers import check_citizen_id, check_uscc
 from catalog.load import load
 from catalog.model import Check, Disposition, FieldKind, Mask, QualityKind, QualityRule
-from hub import sandbox_patterns as patterns
-from hub.sandbox import ROWS, SampleNotMadeError, Sandbox
-from hub.sandbox_rules import kept
-from hub.sandbox_values import NOWHERE
+from hub.sandbox import patterns
+from hub.sandbox.rules import kept
+from hub.sandbox.samples import ROWS, SampleNotMadeError, Sandbox
+from hub.sandbox.values import NOWHERE
 from tests.warehouse.conftest import Loader, field, make_resource
 from warehouse.errors import FieldNotIndexedError
 from warehouse.lookup import Lookup

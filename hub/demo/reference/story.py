@@ -24,7 +24,7 @@ from hub.demo.reference.listing import SEED, reference_list
 from hub.files import replace_file
 from hub.office import Office
 from hub.published import Published, current_version
-from hub.search import Search, search_of
+from hub.search.index import Search, search_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

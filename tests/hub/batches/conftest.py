@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from hub.batches import Batches
-from hub.batches_making import Worker
-from hub.batches_order import Wish
+from hub.batches.desk import Batches
+from hub.batches.making import Worker
+from hub.batches.order import Wish
 from hub.callers import issue_key
 from hub.control import Control
 from hub.evidence import Evidence

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from hub.api import create_app
-from hub.batches_manifest import read
+from hub.batches.manifest import read
 from hub.receipts import check
 from hub.receipts import read as read_receipt
 from hub.service import Service

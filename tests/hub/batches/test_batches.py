@@ -16,7 +16,7 @@ from audit.entry import seal_body
 from catalog.model import Mask
 from catalog.rows import parse_rule
 from hub import receipts
-from hub.batches_errors import (
+from hub.batches.errors import (
     FAILURES,
     BatchClosedError,
     BatchExpiredError,
@@ -26,9 +26,9 @@ from hub.batches_errors import (
     BatchUnknownError,
     TooManyBatchesError,
 )
-from hub.batches_making import LEASE
-from hub.batches_manifest import FINDINGS, check, digest
-from hub.batches_order import Wish
+from hub.batches.making import LEASE
+from hub.batches.manifest import FINDINGS, check, digest
+from hub.batches.order import Wish
 from hub.errors import DeniedError, InvalidRequestError, QuotaExhaustedError, ResourceUnknownError
 from hub.invocation import RefusedError
 from tests.hub.batches.conftest import FIELDS, PURPOSE
@@ -202,7 +202,7 @@ def test_calls_count_as_orders_do(room):
 
 
 def test_a_department_has_so_many_under_way_and_no_more(granted):
-    with mock.patch("hub.batches_taking.MAX_UNDER_WAY", 2):
+    with mock.patch("hub.batches.taking.MAX_UNDER_WAY", 2):
         granted.order()
         granted.order()
         assert isinstance(refusal(granted).cause, TooManyBatchesError)

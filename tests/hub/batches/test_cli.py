@@ -12,9 +12,9 @@ from audit.entry import Entry
 from hub import clients
 from hub.actors import Actor
 from hub.api import create_app
-from hub.batches_client import BatchClient
-from hub.batches_errors import ManifestInvalidError
-from hub.batches_manifest import NAME, check
+from hub.batches.client import BatchClient
+from hub.batches.errors import ManifestInvalidError
+from hub.batches.manifest import NAME, check
 from hub.cli import main
 from hub.client import CallFailedError, CallInvalidError, Client, HubUnreachableError
 from hub.errors import AnswerRefusedError
@@ -164,7 +164,7 @@ def broken(place, **options):
 
 
 def test_a_download_that_breaks_off_goes_on(place, made, tmp_path, monkeypatch):
-    monkeypatch.setattr("hub.batches_client.WAIT_S", 0)
+    monkeypatch.setattr("hub.batches.client.WAIT_S", 0)
     transport, client = broken(place, bytes_at_once=900)
     with client:
         for _ in range(20):
@@ -181,7 +181,7 @@ def test_a_download_that_breaks_off_goes_on(place, made, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("spoil", [lambda data: data[:-1] + b"!", lambda data: data + data, lambda data: b""])
 def test_a_part_that_is_not_what_was_signed_is_not_kept(place, made, tmp_path, monkeypatch, spoil):
-    monkeypatch.setattr("hub.batches_client.WAIT_S", 0)
+    monkeypatch.setattr("hub.batches.client.WAIT_S", 0)
     _, client = broken(place, bytes_at_once=1 << 30, spoil=spoil)
     with client, pytest.raises(AnswerRefusedError):
         client.fetch(made, tmp_path / "got")
@@ -207,7 +207,7 @@ def test_one_client_with_the_system_s_own_key_does_it_all(place, tmp_path, monke
     key, _ = keyfiles.generate("ed25519")
     clients.add_key(service.office, made_.id, key.public, keyfiles.prove_possession(made_.id, key), by=by)
     clients.set_signed_only(service.office, made_.id, by=by, signed_only=True)
-    monkeypatch.setattr("hub.batches_client.WAIT_S", 0)
+    monkeypatch.setattr("hub.batches.client.WAIT_S", 0)
     # What was signed within the second in which the hub was set up, it refuses.
     monkeypatch.setattr("hub.client.wire.utc_now", lambda: datetime.now(UTC) + timedelta(seconds=2))
     transport = Broken(bytes_at_once=900)

@@ -9,9 +9,9 @@ from unittest import mock
 
 import pytest
 
-import hub.batches_making as making
-from hub.batches_making import LEASE, Runner, Worker
-from hub.batches_manifest import check
+from hub.batches import making
+from hub.batches.making import LEASE, Runner, Worker
+from hub.batches.manifest import check
 from hub.evidence import Evidence
 from tests.hub.batches.conftest import Room
 from tests.hub.world import PEOPLE, load_people
@@ -166,7 +166,7 @@ def test_who_lost_the_claim_keeps_nothing(several):
     several.world.clock.now += LEASE
     assert quick.run_once() == batch.id
     expected = content(several, batch)
-    with mock.patch("hub.batches_making._whole", return_value=False):
+    with mock.patch("hub.batches.making._whole", return_value=False):
         slow.make(claimed)
     assert content(several, batch) == expected
     assert len(several.entries("batch.ready")) == 1

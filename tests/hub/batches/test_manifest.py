@@ -9,9 +9,9 @@ from unittest import mock
 import pytest
 
 from audit.canonical import encode
-from hub import batches_manifest
-from hub.batches_errors import ManifestInvalidError
-from hub.batches_manifest import DOMAIN, NAME, check, read, sign
+from hub.batches import manifest as batches_manifest
+from hub.batches.errors import ManifestInvalidError
+from hub.batches.manifest import DOMAIN, NAME, check, read, sign
 from hub.signatures import AnswerSigner
 from tests.hub.databases import SQLITE
 

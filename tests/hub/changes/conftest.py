@@ -13,13 +13,13 @@ from hub.evidence import Evidence
 from hub.office import Office
 from hub.service import answer_signer
 from hub.standing import Standing
-from hub.webhooks_worker import open_feed
+from hub.webhooks.worker import open_feed
 from tests.hub import world as worlds
 from tests.hub.changes.parts import NOW, Houses, grant, houses, list_of
 from tests.hub.publishing import publish_list
 
 if TYPE_CHECKING:
-    from hub.changes import ChangeFeed
+    from hub.changes.feed import ChangeFeed
     from hub.settings import Settings
 
 

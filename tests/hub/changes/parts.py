@@ -25,8 +25,8 @@ from catalog.model import (
     SourceRef,
 )
 from catalog.rows import parse_rule
-from hub.changes_cursor import Position, Sealer
-from hub.changes_events import DELETE, INSERT, UPDATE, Viewer
+from hub.changes.cursor import Position, Sealer
+from hub.changes.events import DELETE, INSERT, UPDATE, Viewer
 from tests.warehouse.conftest import Loader
 
 NOW = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)

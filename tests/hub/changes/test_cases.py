@@ -10,7 +10,7 @@ import pytest
 from catalog.correction import Fault, Ground
 from hub import corrections, recall
 from hub.actors import Actor
-from hub.changes_cases import SETTLED_AFTER
+from hub.changes.cases import SETTLED_AFTER
 from hub.corrections import Claim
 from hub.recall import Wrong
 from tests.hub.changes.parts import CODE

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.changes_cursor import Position, Sealer
-from hub.changes_errors import CursorInvalidError
+from hub.changes.cursor import Position, Sealer
+from hub.changes.errors import CursorInvalidError
 from tests.hub.changes.parts import CODE, SEALER
 
 POSITION = Position("6f1c4f7e-0d0b-4d4e-9f0a-6d8f7f1a2b3c", 41, 7, "G1", "0123456789abcdef")

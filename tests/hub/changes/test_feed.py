@@ -12,11 +12,11 @@ from audit.entry import Entry, seal_body
 from catalog.terms import Less
 from hub import grants
 from hub.actors import Actor
-from hub.changes import view_digest
-from hub.changes_errors import CursorElsewhereError, CursorInvalidError, CursorLapsedError
+from hub.changes.errors import CursorElsewhereError, CursorInvalidError, CursorLapsedError
+from hub.changes.feed import view_digest
 from hub.errors import DeniedError, IndexUnavailableError, InvalidRequestError, KeyRefusedError, MediaTypeError
 from hub.invocation import RefusedError
-from hub.webhooks_worker import open_feed
+from hub.webhooks.worker import open_feed
 from tests.hub import world as worlds
 from tests.hub.changes.parts import CODE, decision, houses
 from warehouse.maintain import Policy

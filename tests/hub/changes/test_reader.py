@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalog.model import Mask
-from hub.changes_errors import CursorLapsedError
-from hub.changes_events import DELETE, INSERT, UPDATE
-from hub.changes_reader import Reader
+from hub.changes.errors import CursorLapsedError
+from hub.changes.events import DELETE, INSERT, UPDATE
+from hub.changes.reader import Reader
 from hub.control import Control
 from hub.errors import IndexUnavailableError
 from hub.settings import Settings
@@ -126,7 +126,7 @@ def test_events_and_cursors_are_the_same_after_upkeep_and_later_loads(city, cont
 
 
 def test_a_page_ends_where_a_load_was_large_and_nothing_of_it_is_seen(city, control, monkeypatch):
-    monkeypatch.setattr("hub.changes_reader.CHANGES_PER_PAGE", 150)
+    monkeypatch.setattr("hub.changes.reader.CHANGES_PER_PAGE", 150)
     reader, made = Reader(control, city.house), decision(city.resource, rows=["county in 1"])
     city.load(ANCHOR)
     start = city.end(reader)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from audit.entry import Entry
 from catalog.model import Field, FieldKind, FieldType
 from hub.invocation import RefusedError
-from hub.matching import agrees, fits, lookup_value
+from hub.matching.comparing import agrees, fits, lookup_value
 from tests.hub.world import ABSENT, CODE, IDS, body
 
 

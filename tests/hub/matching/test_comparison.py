@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from catalog.identifiers import make_citizen_id
 from catalog.model import Check, Field, FieldKind, FieldType, Mask
-from hub.matching import MATCHING, agrees, comparison, together
-from hub.matching_dates import moment
-from hub.matching_text import Verdict
+from hub.matching.comparing import MATCHING, agrees, comparison, together
+from hub.matching.dates import moment
+from hub.matching.text import Verdict
 
 MATCH, MISMATCH, UNKNOWN = Verdict.MATCH, Verdict.MISMATCH, Verdict.UNKNOWN
 

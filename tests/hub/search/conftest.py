@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from hub.search import Search
+from hub.search.index import Search
 from hub.settings import Settings
 from tests.catalog.search.worlds import make_list
 from tests.hub.databases import POSTGRESQL, SQLITE

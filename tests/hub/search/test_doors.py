@@ -18,9 +18,9 @@ from hub.cli import resources, search
 from hub.control import Load
 from hub.errors import ActorInvalidError, QueryInvalidError, ResourceUnknownError
 from hub.office import Office
-from hub.search import Facet
-from hub.search_resources import ACCESS, Access, Standing, page_of, resource_of, standing_of
-from hub.search_words import FACETS, department_of, filters_of, label
+from hub.search.index import Facet
+from hub.search.resources import ACCESS, Access, Standing, page_of, resource_of, standing_of
+from hub.search.words import FACETS, department_of, filters_of, label
 from hub.service import Service
 from tests.hub import world as worlds
 from tests.hub.api.conftest import serving
@@ -219,7 +219,7 @@ def test_a_page_tells_needs_and_the_last_load(office, world):
 
 
 def test_the_versions_in_which_a_resource_changed(office, world):
-    from hub.search_resources import changes
+    from hub.search.resources import changes
 
     first = world.list
     other = replace(first, resources=(first.resources[0], replace(first.resources[1], abstract="改")), batch=2)

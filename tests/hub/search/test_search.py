@@ -12,14 +12,14 @@ import pytest
 import sqlalchemy as sa
 
 from hub import grants
-from hub import search as searching
 from hub.actors import Actor
 from hub.control import Control, MissedQuery
 from hub.control.database import open_engine
 from hub.errors import ControlUnavailableError, QueryInvalidError
 from hub.office import Office
-from hub.search import NOTES, Facet, Filters, Note, Search, Sort, find_or_record, search_of
-from hub.search_store import KEPT_VERSIONS, IndexGoneError, SqliteStore, index_name
+from hub.search import index as searching
+from hub.search.index import NOTES, Facet, Filters, Note, Search, Sort, find_or_record, search_of
+from hub.search.store import KEPT_VERSIONS, IndexGoneError, SqliteStore, index_name
 from hub.settings import Settings
 from tests.catalog.search.worlds import Memory, make_list, rows
 from tests.hub.world import NOW
@@ -242,7 +242,7 @@ def test_a_crash_while_building_leaves_no_index(place, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(f"hub.search_{module}.documents", stopping)
+        patched.setattr(f"hub.search.{module}.documents", stopping)
         with pytest.raises(KeyboardInterrupt):
             Search(place, list_)
     assert index_name(list_) not in made(place)
@@ -304,7 +304,7 @@ def test_threads_that_meet_a_lost_index_all_get_their_answer(on_disk):
 def test_an_index_is_named_by_list_and_words(monkeypatch):
     assert index_name(tiny(1)) != index_name(tiny(2))
     before = index_name(tiny(1))
-    monkeypatch.setattr("hub.search_store.fingerprint", lambda: "f" * 16)
+    monkeypatch.setattr("hub.search.store.fingerprint", lambda: "f" * 16)
     assert index_name(tiny(1)) != before
 
 

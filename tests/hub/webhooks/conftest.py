@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from hub.webhooks import Hooks
-from hub.webhooks_address import Fence
-from hub.webhooks_post import Answered
-from hub.webhooks_queue import Queue
+from hub.webhooks.address import Fence
+from hub.webhooks.hooks import Hooks
+from hub.webhooks.post import Answered
+from hub.webhooks.queue import Queue
 from tests.hub.changes.conftest import town
 
 __all__ = ["town"]

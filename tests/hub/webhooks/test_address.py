@@ -6,8 +6,8 @@ import ipaddress
 
 import pytest
 
-from hub.webhooks_address import Fence, networks, parse, public
-from hub.webhooks_errors import HookAddressError, HookSettingsError
+from hub.webhooks.address import Fence, networks, parse, public
+from hub.webhooks.errors import HookAddressError, HookSettingsError
 
 
 def test_an_address_is_taken_apart_as_it_is_signed_and_called():

@@ -14,8 +14,8 @@ import pytest
 from hub.api import create_app
 from hub.cli.app import run
 from hub.service import Service
-from hub.webhooks_post import TOO_SLOW, NotSentError
-from hub.webhooks_worker import HookWorker
+from hub.webhooks.post import TOO_SLOW, NotSentError
+from hub.webhooks.worker import HookWorker
 from tests.hub.api.conftest import serving
 from tests.hub.changes.parts import CODE
 from tests.hub.webhooks.conftest import Receiver

@@ -15,10 +15,10 @@ from hub.actors import Actor
 from hub.control import HookDelivery, HookRow
 from hub.errors import DeniedError, EvidenceUnavailableError, InvalidRequestError
 from hub.signatures import Request, SignatureInvalidError, check_digest, verify
-from hub.webhooks import MAX_HOOKS
-from hub.webhooks_errors import HookAddressError, HookLimitError, HookStateError, HookUnknownError
-from hub.webhooks_post import TOO_SLOW, Answered, NotSentError
-from hub.webhooks_queue import CLAIM, COVERED, LAST_RETRY, LOOK_EVERY, MAX_AGE, pause_after, retry_after
+from hub.webhooks.errors import HookAddressError, HookLimitError, HookStateError, HookUnknownError
+from hub.webhooks.hooks import MAX_HOOKS
+from hub.webhooks.post import TOO_SLOW, Answered, NotSentError
+from hub.webhooks.queue import CLAIM, COVERED, LAST_RETRY, LOOK_EVERY, MAX_AGE, pause_after, retry_after
 from tests.hub import world as worlds
 from tests.hub.changes.parts import CODE, NOW
 from tests.hub.databases import POSTGRESQL, SQLITE

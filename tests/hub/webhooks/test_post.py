@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from hub.webhooks_address import parse
-from hub.webhooks_post import NO_HTTP, TOO_SLOW, UNREACHABLE, UNTRUSTED, NotSentError, post, trust
+from hub.webhooks.address import parse
+from hub.webhooks.post import NO_HTTP, TOO_SLOW, UNREACHABLE, UNTRUSTED, NotSentError, post, trust
 
 PLAIN = ssl.create_default_context()
 

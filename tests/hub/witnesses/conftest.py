@@ -12,7 +12,7 @@ from audit.policy import Witness as Known
 from audit.witness import Witness
 from hub.control import Control
 from hub.evidence import Evidence
-from hub.witnesses import Asker, Policy
+from hub.witnesses.asking import Asker, Policy
 from tests.hub.world import Clock
 
 SILENT = timedelta(minutes=30)

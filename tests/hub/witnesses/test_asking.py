@@ -18,10 +18,11 @@ from audit.checkpoint import open_checkpoint, parse_unverified
 from audit.errors import CheckpointInvalidError
 from audit.fsck import check_log
 from audit.verifiers import Trust
-from hub import alerts, witnesses
+from hub import alerts
 from hub.errors import WitnessesFileError
 from hub.evidence import Evidence, log_verifiers
-from hub.witnesses import Asker, load, standings, witnessed
+from hub.witnesses import asking as witnesses
+from hub.witnesses.asking import Asker, load, standings, witnessed
 
 from .conftest import Net, known, policy, signer
 

@@ -16,11 +16,11 @@ from audit.checkpoint import open_checkpoint
 from audit.errors import LogDamagedError, StorageFullError
 from audit.keys import WitnessVerifierKey
 from audit.witness import Witness, request_body
-from hub import witness_door
 from hub.api import create_app
 from hub.cli import main
 from hub.evidence import Evidence, log_verifiers
-from hub.witness_door import Door
+from hub.witnesses import door as witness_door
+from hub.witnesses.door import Door
 from tests.hub.api.conftest import serving
 
 from .conftest import signer
@@ -251,8 +251,8 @@ class TestDoor:
 
 
 def test_the_api_says_who_cosigns_and_asks_by_itself(world, tmp_path, monkeypatch):
-    from hub import witnesses
     from hub.service import Service
+    from hub.witnesses import asking as witnesses
 
     evidence = Evidence.open(world.settings)
     seen = Witness(tmp_path / "seen", signer(1), {evidence.origin: log_verifiers_of(evidence)}, world.clock)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from audit.verifiers import Trust
-from hub.witnesses import load
+from hub.witnesses.asking import load
 
 from .conftest import signer
 

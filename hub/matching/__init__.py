@@ -1,0 +1,1 @@
+"""When a claim means the same as a stored value, however either was written."""

@@ -1,0 +1,1 @@
+"""Sample rows of a resource, made from its entry in the list."""
