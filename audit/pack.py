@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .canonical import encode
 from .entry import Entry, seal_body
 from .errors import AuditError, CheckpointInvalidError, InputInvalidError
+from .expiry import fate_of
 from .packfile import PackUnreadableError, read, write
 from .packpage import page
 from .packreport import PackFault, PackReport
@@ -275,8 +276,19 @@ class _Check:
                 verify_inclusion(leaf_hash(data), index, checkpoint.size, proof.path, checkpoint.root)
             except AuditError as error:
                 self._fault("proof_invalid", f"entries/{index}.proof", problem=str(error.params.get("problem", "")))
-            if self._entries[index].body_digest and index not in contents.bodies:
-                self._note("body_withheld" if contents.withheld else "body_gone", name)
+        for index, entry in self._entries.items():
+            if entry.body_digest and index not in contents.bodies:
+                self._note_absent(index, entry, withheld=contents.withheld)
+
+    def _note_absent(self, index: int, entry: Entry, *, withheld: bool) -> None:
+        """Why the body of *entry* is not there, as far as the pack itself holds an entry that says so."""
+        name = f"entries/{index}.json"
+        fate = fate_of(index, entry, self._entries.items())
+        if withheld or fate is None:
+            self._note("body_withheld" if withheld else "body_gone", name)
+            return
+        code = fate.kind.replace("bodies.", "body_")
+        self._note(code, name, on=fate.at.date().isoformat(), entry=str(fate.index))
 
     def _check_body(self, name: str, data: bytes, digest: str) -> object:
         """The body in the file *name*, None where it is not the one with this *digest*."""

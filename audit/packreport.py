@@ -32,6 +32,14 @@ NOTES: Final[dict[str, tuple[str, str]]] = {
     "key_differs": ("The pack holds another key for the log than yours.", "包内的日志公钥与您的不同。"),
     "body_withheld": ("Its body was left out.", "未附正文。"),
     "body_gone": ("Its body was erased, or is not there for another reason.", "正文已删除，或因其他原因不在包内。"),
+    "body_expired": (
+        "Its body expired on {on}, as entry {entry} says.",
+        "正文保存期满，已于 {on} 删除（见第 {entry} 条）。",
+    ),
+    "body_erased": (
+        "Its body was erased on request on {on}, as entry {entry} says.",
+        "正文已于 {on} 依申请删除（见第 {entry} 条）。",
+    ),
     "terms_absent": ("What it has in common with others is not in the pack.", "其引用的公共部分不在包内。"),
     "list_absent": ("List version {version} is not in the pack.", "包内没有责任清单版本 {version}。"),
 }

@@ -118,13 +118,42 @@ def consistency_path(old: int, new: int, read: Subtrees) -> tuple[bytes, ...]:
     return tuple(reversed(path))
 
 
+def paths(hashes: bytes) -> tuple[bytes, list[bytes]]:
+    """The root over the packed leaf *hashes*, one or more, and for each leaf its inclusion path, packed.
+
+    As `inclusion_path` finds them one by one, but each hash of the tree is made once.
+    """
+    found: list[list[bytes]] = [[] for _ in range(len(hashes) // HASH_BYTES)]
+    level, width = hashes, 1
+    while (count := len(level) // HASH_BYTES) > 1:
+        steps = [level[at : at + HASH_BYTES] for at in range(0, len(level), HASH_BYTES)]
+        for index, path in enumerate(found):
+            beside = (index // width) ^ 1
+            if beside < count:
+                path.append(steps[beside])
+        level = parents(level) + (steps[-1] if count % 2 else b"")
+        width *= 2
+    return level, [b"".join(path) for path in found]
+
+
 def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], root_hash: bytes) -> None:
     """Check by RFC 9162 §2.1.3.2 that the tree of *size* with *root_hash* holds leaf hash *leaf* at *index*.
 
     Raises:
         ProofInvalidError: it does not, or the path has another length than such a proof has.
     """
-    _check_hashes(leaf, root_hash, *path)
+    _check_hashes(root_hash)
+    if root_over(leaf, index, size, path) != root_hash:
+        raise ProofInvalidError(problem=f"entry {index} is not in the tree of {size} with this root")
+
+
+def root_over(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
+    """The root of the tree of *size* that holds leaf hash *leaf* at *index*, if *path* is its inclusion path.
+
+    Raises:
+        ProofInvalidError: the path has another length than such a proof has.
+    """
+    _check_hashes(leaf, *path)
     if not 0 <= index < size:
         raise ProofInvalidError(problem=f"index {index} is not in a tree of {size}")
     at, last, found = index, size - 1, leaf
@@ -140,8 +169,7 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
         at, last = at >> 1, last >> 1
     if last:
         raise ProofInvalidError(problem="the inclusion path is too short")
-    if found != root_hash:
-        raise ProofInvalidError(problem=f"entry {index} is not in the tree of {size} with this root")
+    return found
 
 
 def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> None:

@@ -164,6 +164,8 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, Attribute]]] = {
         "name_en": _of("English name", "英文名称"),
         # Whoever handles a matter may use for it what it owes itself.
         "department": _of("department that handles it", "办理部门", _breaking),
+        "hidden": _of("uses hidden from the person", "对本人不予显示", _more_is_narrower),
+        "hidden_ground": _of("ground for hiding", "不予显示依据"),
     },
     "resource": {
         "name": _of("name", "名称", _renamed),

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from catalog.model import InformationResource, Mask, ResponsibilityList
     from catalog.rows import Wire
 
+    # What is shown of a row, and how; None: nothing of it.
+    RowView = Callable[[Mapping[str, Wire]], Mapping[str, Mask] | None]
+
 __all__ = [
     "ACTIONS",
     "REASONS",
@@ -88,9 +91,7 @@ def decision_for_row(
     return row_view(decision, resource)(row)
 
 
-def row_view(
-    decision: Decision, resource: InformationResource
-) -> Callable[[Mapping[str, Wire]], Mapping[str, Mask] | None]:
+def row_view(decision: Decision, resource: InformationResource) -> RowView:
     """`decision_for_row`, prepared for many rows of one decision."""
     whole = dict(decision.masks) if decision.allowed else None
     if not decision.scopes or whole is None:

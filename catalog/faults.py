@@ -289,6 +289,16 @@ FAULTS: Final[dict[str, tuple[Severity, str, str]]] = {
         "not shared (不予共享), but no ground is given; cite the law, regulation or State Council document",
         "共享类型为不予共享，但未列明依据，请注明法律、行政法规或国务院规定",
     ),
+    "hidden_without_ground": (
+        "error",
+        "uses for this matter are hidden from the person (不予显示), but no ground is given; cite the law",
+        "该事项的使用记录对本人不予显示，但未列明依据，请注明法律、行政法规",
+    ),
+    "hidden_ground_idle": (
+        "warning",
+        "a ground for hiding is given, but the matter is not hidden; say so (是), or delete the ground",
+        "填写了不予显示依据，但未标明对本人不予显示，请填“是”，或删除依据",
+    ),
     "condition_missing": (
         "warning",
         "conditionally shared (有条件共享), but no condition is given; state it",

@@ -219,6 +219,8 @@ MATTERS: Final = Table(
         Column("name", "事项名称", titles=("名称",)),
         Column("name_en", "英文名称", default=""),
         Column("department", "所属部门代码", cells.reference, titles=("部门代码", "所属部门", "部门")),
+        Column("hidden", "是否对本人不予显示", cells.boolean, False, ("对本人不予显示", "不予显示")),
+        Column("hidden_ground", "不予显示依据", default="", titles=("依据", "法律依据")),
     ),
     ("事项清单", "事项表"),
     optional=True,

@@ -79,6 +79,8 @@ def apply(mask: Mask, value: object, *, key: bytes) -> object:
         return None
     if mask is Mask.NONE:
         return value
+    if mask is Mask.REDACT:
+        return REDACTED
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if mask is Mask.HASH:
         if len(key) < _MIN_KEY_BYTES:

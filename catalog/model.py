@@ -369,12 +369,18 @@ class Department:
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """A government-service matter (事项): the purpose for which data may be called."""
+    """A government-service matter (事项): the purpose for which data may be called.
+
+    Uses for a *hidden* one are counted and not shown to the person whose data they were; *hidden_ground* is the law
+    that says so.
+    """
 
     code: str
     name: str
     name_en: str
     department: str
+    hidden: bool = field(default=False, metadata=_ADDED)
+    hidden_ground: str = field(default="", metadata=_ADDED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,6 +206,7 @@ _DEPARTMENT: Final[Mapping[str, Read]] = {
     "kind": _optional(DepartmentKind),
     "contacts": _many(_contact),
 }
+_MATTER: Final[Mapping[str, Read]] = {"hidden": _boolean}
 _NEED: Final[Mapping[str, Read]] = {"fields": _texts, "actions": _texts}
 _PROHIBITION: Final[Mapping[str, Read]] = {"consumers": _texts, "purposes": _texts, "fields": _texts}
 _LIST: Final[Mapping[str, Read]] = {
@@ -214,7 +215,7 @@ _LIST: Final[Mapping[str, Read]] = {
     "departments": _many(_object(Department, _DEPARTMENT)),
     "resources": _many(_object(InformationResource, _RESOURCE)),
     "responsibilities": _many(_object(Responsibility, _RESPONSIBILITY)),
-    "matters": _many(_object(Matter, {})),
+    "matters": _many(_object(Matter, _MATTER)),
     "needs": _many(_object(Need, _NEED)),
     "prohibitions": _many(_object(Prohibition, _PROHIBITION)),
     "code_lists": _many(_object(CodeList, {"items": _many(_pair)})),

@@ -67,6 +67,8 @@ def check(records: Records, faults: Faults, today: date | None = None) -> None:
         _resource(record, faults)
         if record.get("code") is not None:
             resources.setdefault(record.get("code"), record)
+    for matter in records.matters:
+        _hidden(matter, faults)
     _lines(records, resources, faults, today)
     promises.check(records, resources, faults)
 
@@ -130,6 +132,17 @@ def _contacts(department: Record, faults: Faults) -> None:
             if _PERSONAL.search(text):
                 faults.add(department.at(attribute), "personal_contact", column=department.row.called(attribute))
                 break
+
+
+def _hidden(matter: Record, faults: Faults) -> None:
+    """What is kept from the person whose data were used is kept on a ground that can be looked up."""
+    hidden, ground = matter.get("hidden"), matter.get("hidden_ground")
+    if hidden and ground == "":
+        faults.add(matter.at("hidden_ground"), "hidden_without_ground")
+    elif hidden and ground and not promises.cites(ground):
+        faults.add(matter.at("hidden_ground"), "ground_cites_nothing", value=ground)
+    elif hidden is False and ground:
+        faults.add(matter.at("hidden"), "hidden_ground_idle")
 
 
 def _code_list(record: Record, faults: Faults) -> None:

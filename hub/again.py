@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from hub.evidence import Evidence
     from hub.invocation import Invocation, Opens, Prepared
     from hub.once import Names
+    from hub.receipts import Promised
     from hub.settings import Settings
     from hub.signatures import AnswerSigner
     from hub.standing import Standing
@@ -134,22 +135,27 @@ class NamedCalls:
         """
         invocation = self.invocation
         prepared = invocation.prepare(action, opens, code, body, self.standing.now(), named=name)
-        known = None
         try:
-            if prepared.error is None:
-                known = self.names.take(*prepared.name, resource=code, at=prepared.at)
-            index = -1 if known is not None else self._kept(prepared)
+            found = self._known_or_kept(prepared, code)
         finally:
             invocation.settle(prepared)
-        if known is not None:
-            return self.past.answer(known)
+        if isinstance(found, int):
+            return self.past.answer(found)
         if prepared.error is None:
-            self.names.answered(prepared.name[0], index)
-        return invocation.finish(prepared, index)
+            self.names.answered(prepared.name[0], found.index)
+        return invocation.finish(prepared, found)
 
-    def _kept(self, prepared: Prepared) -> int:
+    def _known_or_kept(self, prepared: Prepared, code: str) -> int | Promised:
+        """The entry of the call that had this name before, or what this one is promised."""
+        known = None
+        if prepared.error is None:
+            known = self.names.take(*prepared.name, resource=code, at=prepared.at)
+        return self._kept(prepared) if known is None else known
+
+    def _kept(self, prepared: Prepared) -> Promised:
+        # Alone: a promise shared with others could not be made again.
         try:
-            return self.evidence.keep([prepared.draft])[0]
+            return self.invocation.keep([prepared])[0]
         except EvidenceUnavailableError:
             if prepared.error is None:
                 self.names.release(prepared.name[0])

@@ -121,6 +121,13 @@ ALERTS: Final[dict[str, AlertKind]] = {
         "See `zhengtong hooks show HOOK` and call the department; once it answers, `zhengtong hooks resume HOOK`.",
         "用 `zhengtong hooks show 推送编号` 查看并联系该部门；接收端恢复后执行 `zhengtong hooks resume 推送编号`。",
     ),
+    "log_unpublished": AlertKind(
+        Severity.PAGE,
+        "entries of the log have waited {seconds} seconds for a checkpoint; receipts promise {promised}",
+        "日志条目等待检查点已 {seconds} 秒，超过回执承诺的 {promised} 秒",
+        "See `zhengtong audit status`, the space on the log's disk, and what the API reports: its process publishes.",
+        "查看 `zhengtong audit status`、日志所在磁盘空间和接口服务日志：检查点由接口服务进程发布。",
+    ),
     "witness_silent": AlertKind(
         Severity.TICKET,
         "the witness `{witness}` has not cosigned the log for {minutes} minutes ({why})",

@@ -22,6 +22,7 @@ from hub.matching.comparing import FIRST, MATCHING, agrees, comparison, fits, lo
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from catalog.decide import RowView
     from hub.disputes import Mark
     from hub.matching.comparing import Wire
     from hub.requests import Call
@@ -30,6 +31,7 @@ MAX_RECORDS = 100  # a call is about a person, a company, a house; who needs mor
 MAX_INTEGER = 2**53  # RFC 7493 §2.2
 
 QUERY, VERIFY = "query", "verify"
+_BARE = Mask.NONE
 
 
 def access_request(action: str, consumer: str, code: str, call: Call) -> AccessRequest:
@@ -79,13 +81,18 @@ class Record:
 
 
 def select(
-    rows: Iterable[Mapping[str, Wire]], resource: InformationResource, decision: Decision, values: Mapping[str, str]
+    rows: Iterable[Mapping[str, Wire]],
+    resource: InformationResource,
+    decision: Decision,
+    values: Mapping[str, str],
+    view: RowView | None = None,
 ) -> list[Record] | None:
     """Those of *rows* that fit every one of *values* and lie in a scope of *decision*; None: more than `MAX_RECORDS`.
 
-    Their order depends on the content of the `needed_fields` alone, which *rows* must hold.
+    Their order depends on the content of the `needed_fields` alone, which *rows* must hold. *view* is the `row_view` of
+    *decision*, for whoever selects more than once.
     """
-    view = row_view(decision, resource)
+    view = view or row_view(decision, resource)
     found = []
     for row in rows:
         visible = view(row) if all(fits(row.get(name), text) for name, text in values.items()) else None
@@ -158,7 +165,7 @@ def answer(action: str, call: Call, terms: Terms, found: Sequence[Sought], *, sn
         if action == VERIFY:
             return {**plain, "results": verdicts(terms, call, records)}
         plain["records"] = [_shown(terms, record) for record in records]
-    plain["masked"] = {name: str(mask) for name, mask in _masked(decision, records) if mask is not Mask.NONE}
+    plain["masked"] = masked_words(decision) if not decision.scopes else _masked(decision, records)
     return plain
 
 
@@ -171,14 +178,17 @@ def _one_of_many(terms: Terms, one: Sought) -> dict[str, Any]:
 
 
 def _shown(terms: Terms, record: Record) -> dict[str, Any]:
-    given, row = record.masks, record.row
-    return {
-        name: safe(
-            row.get(name) if given[name] is Mask.NONE else masks.apply(given[name], row.get(name), key=terms.mask_key)
-        )
-        for name in terms.decision.fields
-        if name in given
-    }
+    given, row, key = record.masks, record.row, terms.mask_key
+    shown: dict[str, Any] = {}
+    for name in terms.decision.fields:
+        if name in given:
+            value: object = row.get(name)
+            mask = given[name]
+            if mask is not _BARE:
+                value = masks.apply(mask, value, key=key)
+            # Nearly all are text.
+            shown[name] = value if type(value) is str else safe(value)
+    return shown
 
 
 def _disputed(
@@ -197,15 +207,20 @@ def _disputed(
     )
 
 
-def _masked(decision: Decision, records: Sequence[Record]) -> Iterable[tuple[str, Mask]]:
-    """The mask of each field; where rows differ in it, the one among *records* that hides most."""
-    if not decision.scopes or not records:
-        return decision.masks
+def masked_words(decision: Decision) -> dict[str, str]:
+    """The fields that *decision* masks, and how."""
+    return {name: mask.value for name, mask in decision.masks if mask is not Mask.NONE}
+
+
+def _masked(decision: Decision, records: Sequence[Record]) -> dict[str, str]:
+    """As `masked_words`; where rows differ in a field's mask, the one among *records* that hides most."""
+    if not records:
+        return masked_words(decision)
     found: dict[str, Mask] = {}
     for record in records:
         for name, mask in record.masks.items():
             found[name] = max(found.get(name, mask), mask, key=masks.RANK.__getitem__)
-    return ((name, found[name]) for name in decision.fields if name in found)
+    return {name: found[name].value for name in decision.fields if found.get(name, Mask.NONE) is not Mask.NONE}
 
 
 def verdicts(terms: Terms, call: Call, records: Sequence[Record]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from audit.searchindex import SearchIndex
 from audit.searching import describe, scan
 from hub.auditing import KINDS, replay
 from hub.evidence import log_verifiers
+from hub.keeping.fates import index_file
 from hub.matching.comparing import lookup_value
 from hub.storing import open_warehouse
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from audit.searching import Hit, Query
     from catalog.model import ResponsibilityList
     from hub.actors import Actor
-    from hub.auditing import ReplayReport
     from hub.evidence import Evidence
+    from hub.replaying import ReplayReport
     from hub.settings import Settings
 
 SEARCHED: Final = "audit.searched"
@@ -124,11 +125,6 @@ class Desk:
         return sample(self.log, seed, wanted, query, None if reading else self.index)
 
 
-def index_file(folder: Path) -> Path:
-    """Where the index of the log in *folder* is kept: beside the folder, which is for copying and publishing."""
-    return folder.with_name(f"{folder.name}.index")
-
-
 def lookup_of(list_: ResponsibilityList, keys: Mapping[str, str], resource: str = "") -> dict[str, str]:
     """What a call with these *keys* looks up, in stored form: what its subject is the keyed hash of.
 
@@ -167,7 +163,7 @@ class Drawn:
 
 
 def replay_all(settings: Settings, log: PinnedLog, indexes: Sequence[int]) -> Iterator[Drawn]:
-    """Do each of the entries *indexes* again that is a call, one after the other.
+    """Do each of the entries *indexes* again that is of a kind that can be, one after the other.
 
     Raises:
         LogDamagedError: one is not the one that was logged.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +23,7 @@ from hub.control import Caller, ClientCredential
 from hub.credentials import BEARER, CERTIFICATE, HMAC, KEY, SIGNATURE, Credential, KnownCaller
 from hub.errors import HubError, KeyRefusedError, SetupError
 from hub.nonces_shared import SharedNonces
-from hub.peers import Proxies
+from hub.peers import SHOWN, Proxies
 from hub.signing import hmac_profile, requests
 from hub.signing.errors import (
     CertificateError,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from hub.settings import Settings
     from hub.signing.algorithms import PublicKey
     from hub.signing.nonces import Nonces
+    from hub.signing.requests import Signed
     from hub.standing import View
 
 MACHINE: Final = "machine"
@@ -58,6 +59,8 @@ _WAYS: Final = {
     _AUTHORIZATION: BEARER,
     **dict.fromkeys(hmac_profile.FIELDS, HMAC),
 }
+# Every field that proves something, but the one of a bearer key.
+OTHER_PROOFS: Final = frozenset(_WAYS) - {_AUTHORIZATION}
 
 _logger = logging.getLogger(__name__)
 
@@ -91,13 +94,17 @@ class Presented:
         """The request of an ASGI *scope*; *proxies* are those who say what certificate a client has, if anybody.
 
         Raises:
-            CertificateError: one of them says so in a way that cannot be read.
+            CertificateError: one of them says so in a way that cannot be read, or the connection itself says otherwise.
         """
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-        certificate = None
+        certificate = scope.get(SHOWN)
         if proxies is not None:
             client = scope.get("client")
-            certificate, headers = proxies.certificate(client[0] if client else "", headers)
+            said, headers = proxies.certificate(client[0] if client else "", headers)
+            if certificate is not None and said is not None and said != certificate:
+                # The connection is one system's and the request said to be another's: neither is for us to choose.
+                raise CertificateError
+            certificate = certificate or said
         hosts = [value for name, value in headers if name == "host"]
         raw = scope.get("raw_path") or scope["path"].encode()
         return cls(
@@ -177,8 +184,9 @@ class Authenticator:
         nonces = _KNOWN if again else self._nonces
         way, fields = _way(presented.headers)  # step 1
         shown = self._certificate(view, presented, at)
+        signed: Signed | None = None
         if way == SIGNATURE:  # step 2
-            found = self._signed(view, presented, body, now, nonces)
+            found, signed = self._signed(view, presented, body, now, nonces)
         elif way == HMAC:
             found = self._gateway(view, fields, now, nonces)
         elif way == BEARER:
@@ -191,9 +199,25 @@ class Authenticator:
             raise CertificateError
         if self._used is not None:
             self._used.note(found.caller, at)
+        return found.caller if signed is None else replace(found.caller, signed=signed)
+
+    def bearer(self, view: View, field: str, now: datetime) -> KnownCaller | None:
+        """Who a request is from whose one proof is the Authorization *field*; None: nobody, or ask `caller` why not.
+
+        The short way for what most callers show. The request must hold no other proof, and this field once.
+        """
+        at = now.timestamp()
+        try:
+            found = _bearer(view, field, at)
+        except KeyRefusedError:
+            return None
+        if self._used is not None:
+            self._used.note(found.caller, at)
         return found.caller
 
-    def _signed(self, view: View, presented: Presented, body: bytes, now: datetime, nonces: Nonces) -> Credential:
+    def _signed(
+        self, view: View, presented: Presented, body: bytes, now: datetime, nonces: Nonces
+    ) -> tuple[Credential, Signed]:
         authority = presented.authority
         if not authority or (self._hosts and authority.lower() not in self._hosts):
             raise SignatureElsewhereError
@@ -209,10 +233,10 @@ class Authenticator:
 
         target = f"{presented.path}?{presented.query}" if presented.query else presented.path
         message = requests.Message(presented.method, presented.scheme, authority, target, presented.headers, body)
-        requests.verify(message, keys=key, nonces=nonces, now=now)
+        signed = requests.verify(message, keys=key, nonces=nonces, now=now)
         if found is None:
             raise SignatureKeyError
-        return found
+        return found, signed
 
     def _gateway(self, view: View, fields: Mapping[str, str], now: datetime, nonces: Nonces) -> Credential:
         at = now.timestamp()

@@ -4,9 +4,9 @@ A group is what was prepared in one turn of the loop. For each group, in this or
 
     1. The generation of the control data is read. Every call of the group began before that, so that whatever was
        revoked before a call began is seen here; a call prepared under an older state is handed back to be prepared
-       anew (`STALE`), and nothing of it is kept.
-    2. Bodies and entries are kept (`Evidence.keep`): two syncs, however many calls.
-    3. The calls learn their places in the log.
+       anew (None), and nothing of it is kept.
+    2. Bodies and entries are kept (`Invocation.keep`): two syncs and one signature, however many calls.
+    3. The calls learn what they are promised: their places in the log.
 
 The loop waits for the disk meanwhile, and so do the calls; requests that arrive make the next group larger. A thread
 for it would let the loop run on, but costs more than it gives: each takes the interpreter's lock from the other several
@@ -18,40 +18,42 @@ of answers that nobody got. A crash after 2 leaves such entries too, which errs 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from hub.evidence import Evidence
     from hub.invocation import Prepared
-
-STALE: Final = -1
+    from hub.receipts import Promised
 
 
 class Committer:
-    """Groups the calls of one event loop. *generation* reads the control data's, *settle* is told what is through."""
+    """Groups the calls of one event loop.
+
+    *keep* makes the evidence of a group durable, *generation* reads the control data's, *settle* is told what is
+    through.
+    """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        evidence: Evidence,
+        keep: Callable[[Sequence[Prepared]], Sequence[Promised]],
         generation: Callable[[], int],
         settle: Callable[[Prepared], None],
     ) -> None:
         self._loop = loop
-        self._evidence = evidence
+        self._keep = keep
         self._generation = generation
         self._settle = settle
-        self._group: list[tuple[Prepared, asyncio.Future[int]]] = []
+        self._group: list[tuple[Prepared, asyncio.Future[Promised | None]]] = []
 
-    def submit(self, prepared: Prepared) -> asyncio.Future[int]:
-        """The place of *prepared* in the log once it is durable, or `STALE`. To be called on the loop.
+    def submit(self, prepared: Prepared) -> asyncio.Future[Promised | None]:
+        """What *prepared* is promised once it is durable; None: prepare it anew. To be called on the loop.
 
         Raises (the future): EvidenceUnavailableError, ControlUnavailableError: nothing is kept for certain.
         """
-        future: asyncio.Future[int] = self._loop.create_future()
+        future: asyncio.Future[Promised | None] = self._loop.create_future()
         if not self._group:
             # After all that are ready in this turn.
             self._loop.call_soon(self._commit)
@@ -63,12 +65,12 @@ class Committer:
         try:
             generation = self._generation()
             fresh = [one for one in group if one[0].generation >= generation]
-            places = iter(self._evidence.keep([prepared.draft for prepared, _ in fresh]) if fresh else ())
+            promises = iter(self._keep([prepared for prepared, _ in fresh]) if fresh else ())
             for prepared, future in group:
-                place = next(places) if prepared.generation >= generation else STALE
+                promised = next(promises) if prepared.generation >= generation else None
                 # Who waited may have gone: the connection was closed, and its task with it.
                 if not future.done():
-                    future.set_result(place)
+                    future.set_result(promised)
         except Exception as error:  # noqa: BLE001 - whoever waits raises it
             for _, future in group:
                 if not future.done():

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import math
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy.engine import Connection
+
+    from hub.signing.requests import Signed
 
 BEARER: Final = "bearer"
 KEY: Final = "key"
@@ -53,7 +55,8 @@ _NONCE_BYTES: Final = 12
 class KnownCaller:
     """A caller that was recognised: by which *proof*, with which *credential*.
 
-    *sandbox*: it may have made-up rows and nothing else, whatever its grants say.
+    *sandbox*: it may have made-up rows and nothing else, whatever its grants say. *signed* is what shows that it was
+    this caller, where the request was signed.
     """
 
     id: str
@@ -63,6 +66,7 @@ class KnownCaller:
     proof: str = BEARER
     credential: str = ""
     sandbox: bool = False
+    signed: Signed | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

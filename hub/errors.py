@@ -33,7 +33,8 @@ Leaves HTTP status codes to `hub.api.problems` and exit codes to the command lin
     │   ├── SchedulerFailedError        … a process of the scheduler ended; read its log
     │   ├── SchedulerUnreachableError   … the scheduler does not answer as it should
     │   ├── PortInUseError              … another program listens where we must
-    │   └── DemoMissingError            … the demonstration's files are not beside the program
+    │   ├── DemoMissingError            … the demonstration's files are not beside the program
+    │   └── PartMissingError            … a part of the program that was not installed
     ├── GrantError                      mend the grant or key that is to be given
     │   ├── GrantInvalidError
     │   ├── GrantUnknownError
@@ -450,7 +451,7 @@ class AnswerRefusedError(HubError):
 
     code = "answer_refused"
     en = "The answer is not used: {why}. Ask again over a connection you trust, and report it if it happens again."
-    zh = "应答不予采信：{why}。请通过可信连接重试；如再次发生，请报告。"
+    zh = "应答不予采信：{why_zh}。请通过可信连接重试；如再次发生，请报告。"
 
 
 class SystemsFileError(SetupError):
@@ -517,6 +518,14 @@ class PortInUseError(SetupError):
     code = "port_in_use"
     en = "Port {port} on {host} is in use. Stop the other program, or choose a port: ZHENGTONG_API_PORT={other}."
     zh = "{host} 的端口 {port} 已被占用。请停止占用它的程序，或改用其他端口：ZHENGTONG_API_PORT={other}。"
+
+
+class PartMissingError(SetupError):
+    """A package that the command needs is not installed."""
+
+    code = "part_missing"
+    en = "This command needs the hub, which is not installed here (no `{module}`): pip install 'zhengtong[server]'."
+    zh = "该命令需要平台程序，此处未安装（缺少 `{module}`）：pip install 'zhengtong[server]'。"
 
 
 class DemoMissingError(SetupError):

@@ -24,6 +24,7 @@ from audit.keys import MlDsaSignerKey, MlDsaVerifierKey
 from audit.log import Log
 from audit.notes import SignerKey, VerifierKey, without_signatures
 from audit.store import BodyStore
+from hub import quickjson
 from hub.errors import EvidenceUnavailableError, StorageFullHubError
 from hub.files import create_once
 from hub.keyring import Keyring
@@ -153,7 +154,7 @@ class Evidence:
 
     def subject(self, values: Mapping[str, str]) -> str:
         """The keyed hash by which entries about the same look-up values can be found, and not guessed."""
-        return hmac.digest(self._subject_key, encode_json(dict(values)), hashlib.sha256).hex()
+        return hmac.digest(self._subject_key, quickjson.encode(dict(values)), hashlib.sha256).hex()
 
     def draw_salt(self) -> bytes:
         """A fresh salt for a body that is to be appended."""

@@ -25,9 +25,10 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from audit.entry import sealed
-from catalog.decide import decide
+from catalog.decide import decide, row_view
 from catalog.rows import rules_to_plain
 from hub import quickjson, receipts
+from hub.actors import Role
 from hub.answers import (
     MAX_RECORDS,
     QUERY,
@@ -49,11 +50,13 @@ from hub.errors import (
     QuotaExhaustedError,
     RequestError,
     ResourceUnknownError,
+    RoleMissingError,
     TooManyRecordsError,
 )
 from hub.evidence import part_salt
 from hub.matching.text import Verdict
 from hub.once import NAMED, digests, name_of
+from hub.receipts import Receipt
 from hub.recording import MAX_CODE_CHARS, TERMS_SALT, Attempt, TermsShelf, body_of, facts_of
 from hub.requests import parse_call, parse_question, read_json
 from hub.usage import next_day
@@ -68,7 +71,7 @@ if TYPE_CHECKING:
     from hub.errors import HubError
     from hub.evidence import Draft, Evidence
     from hub.matching.comparing import Wire
-    from hub.receipts import Receipt
+    from hub.receipts import Promised
     from hub.recording import KeptTerms
     from hub.requests import Call
     from hub.signatures import AnswerSigner
@@ -85,6 +88,7 @@ MAX_FOLLOWED = 1_000
 # What becomes of a call that is recorded as not answered.
 REFUSALS = (
     KeyRefusedError,
+    RoleMissingError,
     DeniedError,
     RequestError,
     QuotaExhaustedError,
@@ -212,11 +216,11 @@ class Invocation:
         # The state is read before the clock: a grant revoked before this call is then never taken for still in force.
         prepared = self.prepare(action, opens, code, body, self._standing.now())
         try:
-            index = self._evidence.keep([prepared.draft])[0]  # step 7
+            (promised,) = self.keep([prepared])
         finally:
             self.settle(prepared)
         # A crash here leaves evidence of an answer that nobody got, which errs on the right side.
-        return self.finish(prepared, index)
+        return self.finish(prepared, promised)
 
     def prepare(
         self,
@@ -267,27 +271,36 @@ class Invocation:
             name=attempt.name,
         )
 
+    def keep(self, group: Sequence[Prepared]) -> list[Promised]:
+        """Step 7: make the evidence of *group* durable, and promise each its place in the log. Raises: as `call`."""
+        drafts = [prepared.draft for prepared in group]
+        places = self._evidence.keep(drafts)
+        durable = perf_counter_ns()
+        for prepared in group:
+            prepared.durable = durable
+        return receipts.promise(self._signer, self.origin, places[0], [draft.leaf for draft in drafts])
+
     def settle(self, prepared: Prepared) -> None:
         """Count *prepared* no longer among the calls under way: it is in the log now, or never will be."""
         self._end(prepared.allowances)
 
-    def finish(self, prepared: Prepared, index: int) -> Answer:
-        """Step 8, once the draft of *prepared* is durable as entry *index*.
+    def finish(self, prepared: Prepared, promised: Promised) -> Answer:
+        """Step 8, once the draft of *prepared* is durable and its place *promised*.
 
         Raises:
             RefusedError: the call was not answered.
         """
-        prepared.durable = perf_counter_ns()
-        draft = prepared.draft
         if prepared.terms is not None:
             prepared.terms.kept_on = prepared.at.date()
-        receipt = receipts.issue(
-            self._signer,
+        receipt = Receipt(
             self.origin,
-            index,
-            draft.leaf,
-            request_salt=prepared.salts[0].hex(),
-            answer_salt=prepared.salts[1].hex(),
+            promised.index,
+            prepared.draft.leaf,
+            self._signer.verifier.key_id,
+            promised.signature,
+            prepared.salts[0].hex(),
+            prepared.salts[1].hex(),
+            promised.group,
         )
         if prepared.error is not None:
             raise RefusedError(prepared.error, receipt) from prepared.error
@@ -333,8 +346,11 @@ class Invocation:
         view, moments = attempt.view, attempt.moments
         caller = attempt.caller = self._known(opens, view, attempt.at)  # step 1
         moments.append(perf_counter_ns())
+        if Role.CALL not in caller.roles:
+            raise RoleMissingError(role=Role.CALL.value)
         if isinstance(body, RequestError):
             raise body
+        attempt.body = body
         call = attempt.call = parse_call(attempt.action, read_json(body))  # step 2
         if attempt.named is not None:
             request_text = quickjson.encode([attempt.action, attempt.code, call.plain()]).decode()
@@ -442,10 +458,11 @@ class Invocation:
         attempt.sought = tuple(sets)
         try:
             lookup, scoped = self._lookup(attempt), bool(decision.scopes)
+            view = row_view(decision, resource)
             if len(sets) > 1 and len(sets[0]) == 1:
                 attempt.snapshot, each = _follow_many(lookup, sets, scoped=scoped)
                 return [
-                    Sought(values, None if rows is None else select(rows, resource, decision, values))
+                    Sought(values, None if rows is None else select(rows, resource, decision, values, view))
                     for values, rows in zip(sets, each, strict=True)
                 ]
             for _ in range(_ATTEMPTS):
@@ -454,7 +471,8 @@ class Invocation:
                 for values in sets:
                     snapshot, rows = _follow(lookup, values, scoped=scoped)
                     snapshots.add(snapshot)
-                    found.append(Sought(values, None if rows is None else select(rows, resource, decision, values)))
+                    records = None if rows is None else select(rows, resource, decision, values, view)
+                    found.append(Sought(values, records))
                 if len(snapshots) == 1:
                     attempt.snapshot = snapshots.pop()
                     return found

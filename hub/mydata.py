@@ -198,7 +198,7 @@ def show(
 
 def hidden_matters(list_: ResponsibilityList) -> frozenset[str]:
     """The matters whose uses a person may not be shown; none in a list that marks none."""
-    return frozenset(matter.code for matter in list_.matters if getattr(matter, "hidden", False))
+    return frozenset(matter.code for matter in list_.matters if matter.hidden)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from hub.control import NonceRow, insert_once
-from hub.signing.errors import SignatureReplayedError
+from hub.signing.errors import NoncesForgottenError, SignatureReplayedError
 
 if TYPE_CHECKING:
     from hub.control import Control
@@ -36,7 +36,7 @@ class SharedNonces:
     def take(self, key_id: str, nonce: str, *, until: float, now: float) -> None:
         """See `Nonces`. Raises also ControlUnavailableError: nothing may be taken that cannot be remembered."""
         if until <= self._forgotten:
-            raise SignatureReplayedError
+            raise NoncesForgottenError
         digest = hashlib.blake2b(f"{key_id}\n{nonce}".encode(), digest_size=_DIGEST_BYTES).hexdigest()
         with self._control.writing() as connection:
             if not insert_once(connection, NonceRow, {"digest": digest, "until": math.ceil(until)}):

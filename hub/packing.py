@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from audit.entry import Entry
 from audit.errors import AuditError
+from audit.expiry import fate_of
 from audit.pack import Contents, body_file, make_pack
 from catalog.model import to_plain
 from hub.anomalies import subjects_of
 from hub.errors import ListDamagedError, ListMissingError, QueryInvalidError
+from hub.keeping.fates import said_after
 from hub.published import list_version
 
 if TYPE_CHECKING:
@@ -59,12 +61,17 @@ def pack(
             why_zh=f"应为 1 至 {MAX_ENTRIES} 个条目，现为 {len(places)} 个",
         )
     entries = {index: desk.log.entry(index) for index in places}
-    decoded = [Entry.decode(data) for data in entries.values()]
+    asked = [Entry.decode(data) for data in entries.values()]
     found: dict[int, bytes] = {}
     terms: dict[str, bytes] = {}
     if bodies and settings is not None:
-        for index, entry in zip(places, decoded, strict=True):
+        for index, entry in zip(places, asked, strict=True):
             _add_body(desk, index, entry.body_digest, found, terms)
+        gone = {index: entry for index, entry in zip(places, asked, strict=True) if index not in found}
+        # What says that a body went is packed with it, so that the pack's reader need not take our word.
+        entries |= {index: desk.log.entry(index) for index in _fates(desk, gone)}
+        entries = dict(sorted(entries.items()))
+    places = list(entries)
     data = make_pack(
         Contents(
             note=desk.log.note,
@@ -74,13 +81,13 @@ def pack(
             bodies=found,
             withheld=not bodies,
             terms=terms,
-            lists={} if settings is None else _lists(settings, decoded),
+            lists={} if settings is None else _lists(settings, asked),
             receipts=receipts,
             asked=query.to_plain(),
             by=desk.actor,
         )
     )
-    _record(desk, decoded, places, data, bodies=bool(found))
+    _record(desk, asked, places, data, bodies=bool(found))
     return data
 
 
@@ -96,6 +103,17 @@ def _add_body(desk: Desk, index: int, digest: str, found: dict[int, bytes], term
         common = _kept(desk, named)
         if common is not None:
             terms[named] = body_file(*common)
+
+
+def _fates(desk: Desk, gone: Mapping[int, Entry]) -> set[int]:
+    """The entries that say what became of the bodies of those that are *gone*."""
+    missing = {index: entry for index, entry in gone.items() if entry.body_digest}
+    if not missing:
+        return set()
+    first = min(missing.values(), key=lambda entry: entry.at)
+    said = list(said_after(desk.index, first))
+    fates = (fate_of(index, entry, said) for index, entry in missing.items())
+    return {fate.index for fate in fates if fate is not None}
 
 
 def _kept(desk: Desk, digest: str) -> tuple[bytes, dict[str, Any]] | None:

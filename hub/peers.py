@@ -1,7 +1,8 @@
-"""Which client certificate a connection was made with, as a trusted proxy says that terminates TLS before us.
+"""Which client certificate a connection was made with: as TLS itself knows, or as a trusted proxy says that ends it.
 
-Only a proxy at a named address is believed, and only one field of it; from anybody else that field is taken away. Which
-system a certificate is of, `hub.authentication` finds.
+Only a proxy at a named address is believed, and only one field of it; from anybody else that field is taken away. What
+TLS knows comes with the connection, beside whatever the request says. Which system a certificate is of,
+`hub.authentication` finds.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hub.signing.errors import CertificateError
 
 if TYPE_CHECKING:
+    import asyncio
     from ipaddress import IPv4Network, IPv6Network
 
+# Under this name a request's scope holds what `shown_by` found; no header field comes to stand there.
+SHOWN = "zhengtong.certificate"
 MAX_CERTIFICATE_CHARS = 16_384
 ADDRESSES_REMEMBERED = 1_024
 _HEX = re.compile(r"[0-9A-Fa-f]{64}")
@@ -70,6 +74,16 @@ class Proxies:
         # A proxy that asks for certificates and was shown none says so by an empty field.
         text = said[0].strip()
         return (thumbprint(text) if text else None), others
+
+
+def shown_by(transport: asyncio.BaseTransport) -> str | None:
+    """The SHA-256 (hex) of the certificate that the client of *transport* proved to be its own; None for none.
+
+    Whether it is of a known authority and in its term, the handshake has checked: without that there is no connection.
+    """
+    tls = transport.get_extra_info("ssl_object")
+    der = None if tls is None else tls.getpeercert(binary_form=True)
+    return hashlib.sha256(der).hexdigest() if der else None
 
 
 def thumbprint(text: str) -> str:

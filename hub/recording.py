@@ -17,11 +17,12 @@ from audit.canonical import encode_json
 from audit.entry import sealed
 from catalog.decide import decision_to_plain, grant_to_plain, request_to_plain
 from hub import quickjson
-from hub.answers import grant_of
+from hub.answers import grant_of, masked_words
 from hub.disputes import marks_to_plain
-from hub.errors import DeniedError, KeyRefusedError, ResourceUnknownError, TryAgainError
+from hub.errors import DeniedError, KeyRefusedError, ResourceUnknownError, RoleMissingError, TryAgainError
 from hub.evidence import UNKNOWN_ACTOR
 from hub.matching.comparing import MATCHING
+from hub.signing import kept
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +66,7 @@ class Attempt:
     allowances: tuple[Allowance, ...] = ()
     moments: list[int] = field(default_factory=list)
     at_once: bool = False
+    body: bytes = b""
     asked: bytes = b""
     salts: list[bytes] = field(default_factory=lambda: [b"", b""])
     named: str | None = None
@@ -91,7 +93,7 @@ def outcome_of(error: HubError | None) -> str:
     """How a call ended, in one word of the public facts."""
     if error is None:
         return "answered"
-    if isinstance(error, DeniedError | KeyRefusedError | ResourceUnknownError):
+    if isinstance(error, DeniedError | KeyRefusedError | RoleMissingError | ResourceUnknownError):
         return "denied"
     return "unavailable" if isinstance(error, TryAgainError) else "refused"
 
@@ -123,7 +125,7 @@ def facts_of(attempt: Attempt, error: HubError | None) -> dict[str, Any]:
         # Of a denied call the fields asked for stay in the body: a caller may have put anything in their place.
         facts["grant"] = grant_of(decision)
         facts["fields"] = list(decision.fields)
-        facts["masks"] = {name: str(mask) for name, mask in decision.masks if mask != "none"}
+        facts["masks"] = masked_words(decision)
     if attempt.snapshot is not None:
         facts["snapshot"] = str(attempt.snapshot)
     return facts
@@ -197,6 +199,8 @@ def body_of(attempt: Attempt, error: HubError | None, terms: str) -> dict[str, A
     if attempt.call is not None:
         # It is written out already.
         body["call"] = quickjson.Raw(attempt.asked)
+        if attempt.caller is not None and attempt.caller.signed is not None:
+            body["signed"] = kept.plain(attempt.caller.signed, attempt.body)
     if terms:
         body["terms"] = terms
     if attempt.call is not None and attempt.call.claims is not None:

@@ -26,8 +26,14 @@ MAX_CLAIMS = 100
 MAX_VALUE_CHARS = 512
 MAX_TEXT_CHARS = 200
 
+# A string, whole or cut off at the end, which is passed over, or a bracket. Nothing is looked at twice.
+_BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([\[\]{}])', re.DOTALL)
+_OPENING = frozenset("[{")
 _NAME = re.compile(r"[^\s\x00-\x1f\x7f]{1,100}")
 _PURPOSE_MEMBERS = ("matter", "case", "operator", "replaces")
+_PURPOSE_KNOWN = frozenset(_PURPOSE_MEMBERS)
+_OF_QUERY = frozenset({"keys", "purpose", "grant", "fields"})
+_OF_VERIFY = frozenset({"keys", "purpose", "grant", "claims"})
 
 Scalar = str | int | bool
 
@@ -118,8 +124,7 @@ def parse_call(action: str, plain: object) -> Call:
         InvalidRequestError: a member is missing, unknown or of the wrong shape.
     """
     members = _object(plain, "body")
-    allowed = {"keys", "purpose", "grant", "claims" if action == "verify" else "fields"}
-    _refuse_unknown(members, allowed, "body")
+    _refuse_unknown(members, _OF_VERIFY if action == "verify" else _OF_QUERY, "body")
     sets: tuple[Mapping[str, str], ...] = ()
     if action == "query" and isinstance(members.get("keys"), list):
         sets = _sets(members["keys"])
@@ -127,8 +132,7 @@ def parse_call(action: str, plain: object) -> Call:
     claims: dict[str, Scalar] | None = None
     if action == "verify":
         claims = {
-            name: _claim(value, f"claims.{_shown(name)}")
-            for name, value in _named(members.get("claims"), "claims", MAX_CLAIMS).items()
+            name: _claim(value, name) for name, value in _named(members.get("claims"), "claims", MAX_CLAIMS).items()
         }
     grant = members.get("grant")
     return Call(
@@ -167,7 +171,7 @@ def parse_question(plain: object) -> tuple[str, Call]:
 
 def _keys(value: object, where: str) -> dict[str, str]:
     named = _named(value, where, MAX_KEYS)
-    return {name: _key_value(text, f"{where}.{_shown(name)}") for name, text in named.items()}
+    return {name: _key_value(text, where, name) for name, text in named.items()}
 
 
 def _sets(values: list[object]) -> tuple[Mapping[str, str], ...]:
@@ -184,22 +188,12 @@ def _sets(values: list[object]) -> tuple[Mapping[str, str], ...]:
 def _refuse_depth(text: str) -> None:
     """Bound the nesting before the recursive decoder meets it; brackets inside strings do not count."""
     depth = 0
-    inside = escaped = False
-    for character in text:
-        if inside:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                inside = False
-        elif character == '"':
-            inside = True
-        elif character in "[{":
+    for bracket in _BRACKETS.findall(text):
+        if bracket in _OPENING:
             depth += 1
             if depth > MAX_DEPTH:
                 raise MalformedRequestError(why=f"it nests deeper than {MAX_DEPTH}", why_zh=f"嵌套超过 {MAX_DEPTH} 层")
-        elif character in "]}":
+        elif bracket:
             depth -= 1
 
 
@@ -265,8 +259,8 @@ def _object(value: object, where: str) -> Mapping[str, Any]:
     return value
 
 
-def _refuse_unknown(members: Mapping[str, Any], allowed: set[str], where: str) -> None:
-    if members.keys() - allowed:
+def _refuse_unknown(members: Mapping[str, Any], allowed: frozenset[str], where: str) -> None:
+    if not allowed.issuperset(members):
         listed = ", ".join(sorted(allowed))
         _invalid(where, f"a member is not known; known are {listed}", f"含有未知成员；可用成员为 {listed}")
 
@@ -279,7 +273,7 @@ def _named(value: object, where: str, limit: int) -> Mapping[str, Any]:
         if _NAME.fullmatch(name) is None:
             _invalid(where, "a field name is empty, too long or holds spaces", "信息项名称为空、过长或含有空格")
     # Members of a JSON object have no order (RFC 8259 §4), so that the evidence, which sorts them, decides alike.
-    return dict(sorted(members.items()))
+    return members if len(members) == 1 else dict(sorted(members.items()))
 
 
 def _shown(name: str) -> str:
@@ -287,24 +281,28 @@ def _shown(name: str) -> str:
     return name if name.isidentifier() else "…"
 
 
-def _key_value(value: object, where: str) -> str:
+def _key_value(value: object, where: str, name: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str) or not value.strip() or len(value) > MAX_VALUE_CHARS:
-        _invalid(where, f"text of 1 to {MAX_VALUE_CHARS} characters is wanted", f"应为 1 至 {MAX_VALUE_CHARS} 字的文本")
+        _invalid(
+            f"{where}.{_shown(name)}",
+            f"text of 1 to {MAX_VALUE_CHARS} characters is wanted",
+            f"应为 1 至 {MAX_VALUE_CHARS} 字的文本",
+        )
     return value
 
 
-def _claim(value: object, where: str) -> Scalar:
-    if isinstance(value, bool | int):
-        return value
-    return _key_value(value, where)
+def _claim(value: object, name: str) -> Scalar:
+    return value if isinstance(value, int) else _key_value(value, "claims", name)
 
 
-def _text(value: object, where: str) -> str:
+def _text(value: object, where: str, name: str = "") -> str:
     if not isinstance(value, str) or len(value) > MAX_TEXT_CHARS:
         _invalid(
-            where, f"text of at most {MAX_TEXT_CHARS} characters is wanted", f"应为不超过 {MAX_TEXT_CHARS} 字的文本"
+            f"{where}.{name}" if name else where,
+            f"text of at most {MAX_TEXT_CHARS} characters is wanted",
+            f"应为不超过 {MAX_TEXT_CHARS} 字的文本",
         )
     return value
 
@@ -322,5 +320,5 @@ def _purpose(value: object) -> Purpose:
     if value is None:
         return Purpose()
     members = _object(value, "purpose")
-    _refuse_unknown(members, set(_PURPOSE_MEMBERS), "purpose")
-    return Purpose(**{name: _text(text, f"purpose.{name}").strip() for name, text in members.items()})
+    _refuse_unknown(members, _PURPOSE_KNOWN, "purpose")
+    return Purpose(**{name: _text(text, "purpose", name).strip() for name, text in members.items()})

@@ -28,6 +28,9 @@ DEFAULT_CALLS_PER_SECOND = 1_000
 DEFAULT_METRICS_FROM = "127.0.0.0/8,::1"
 DEFAULT_VERIFY_MISSES = 5
 DEFAULT_WITNESS_MINUTES = 30
+DEFAULT_LOG_FORMAT = "text"
+DEFAULT_LOG_LEVEL = "info"
+DEFAULT_STOP_SECONDS = 0
 _OFF = frozenset({"off", "no", "false", "0"})
 
 
@@ -42,7 +45,8 @@ class Settings:
     ``ZHENGTONG_STORAGE`` (``s3://BUCKET/PREFIX``: tables and quarantine lie there instead of below *home*), with
     ``ZHENGTONG_S3_ENDPOINT`` (``http(s)://HOST:PORT``), ``ZHENGTONG_S3_ACCESS_KEY`` and ``ZHENGTONG_S3_SECRET_KEY``
     (references: ``env:NAME`` or ``file:PATH``); ``ZHENGTONG_ALERTS`` (the file that says whom alerts are sent to),
-    ``ZHENGTONG_OPENLINEAGE`` (where lineage events go: ``http(s)://…`` or ``file:///…``), ``ZHENGTONG_AUDIT_DAYS``;
+    ``ZHENGTONG_OPENLINEAGE`` (where lineage events go: ``http(s)://…`` or ``file:///…``), ``ZHENGTONG_AUDIT_DAYS``,
+    ``ZHENGTONG_BODY_RETENTION_DAYS`` (how long the bodies of entries are kept; 0: for ever);
     ``ZHENGTONG_WINDOW_START`` (the local hour, 0 to 23, at which the four hours of the daily pulls begin);
     ``ZHENGTONG_CALLS_AT_ONCE`` and ``ZHENGTONG_CALLS_PER_SECOND`` (what a serving process takes on, and from one
     caller; 0: no limit); ``ZHENGTONG_BATCH_ROWS`` (the most of one order), ``ZHENGTONG_BATCH_HOURS`` (how long its
@@ -56,7 +60,10 @@ class Settings:
     the public Internet), ``ZHENGTONG_HOOK_CA`` (certificates by which receivers are known, beside the system's);
     ``ZHENGTONG_LOG_SECOND_SIGNATURE`` (``off``: checkpoints are signed with Ed25519 alone), ``ZHENGTONG_WITNESSES``
     (the file that says which witnesses are asked to cosign them), ``ZHENGTONG_WITNESS_MINUTES`` (how long one may be
-    silent before it is an alert).
+    silent before it is an alert); ``ZHENGTONG_LOG_FORMAT`` (``text``, or ``json``: a line for each request, too),
+    ``ZHENGTONG_LOG_LEVEL`` (``info``, ``warning``, ``error``), ``ZHENGTONG_LOG_FILE`` (instead of standard error),
+    ``ZHENGTONG_TRACING`` (``on``: spans for OpenTelemetry), ``ZHENGTONG_STOP_SECONDS`` (how long a server that was told
+    to stop says so before it does).
     """
 
     home: Path
@@ -74,6 +81,7 @@ class Settings:
     alerts_file: Path | None = None
     openlineage: str = ""
     audit_days: int = DEFAULT_AUDIT_DAYS
+    body_days: int = DEFAULT_AUDIT_DAYS
     window_start: int = DEFAULT_WINDOW_START
     hook_networks: str = ""
     hook_ca: Path | None = None
@@ -92,6 +100,11 @@ class Settings:
     second_signature: bool = True
     witnesses_file: Path | None = None
     witness_minutes: int = DEFAULT_WITNESS_MINUTES
+    log_format: str = DEFAULT_LOG_FORMAT
+    log_level: str = DEFAULT_LOG_LEVEL
+    log_file: Path | None = None
+    tracing: bool = False
+    stop_seconds: int = DEFAULT_STOP_SECONDS
 
     @classmethod
     def from_environment(cls, environ: dict[str, str] | None = None) -> Settings:
@@ -114,6 +127,10 @@ class Settings:
             alerts_file=_path(env.get("ZHENGTONG_ALERTS")),
             openlineage=env.get("ZHENGTONG_OPENLINEAGE", ""),
             audit_days=int(env.get("ZHENGTONG_AUDIT_DAYS", str(DEFAULT_AUDIT_DAYS))),
+            # A body without its snapshot proves what was asked and decided, and replays no longer.
+            body_days=int(
+                env.get("ZHENGTONG_BODY_RETENTION_DAYS", env.get("ZHENGTONG_AUDIT_DAYS", str(DEFAULT_AUDIT_DAYS)))
+            ),
             window_start=int(env.get("ZHENGTONG_WINDOW_START", str(DEFAULT_WINDOW_START))),
             hook_networks=env.get("ZHENGTONG_HOOK_NETWORKS", ""),
             hook_ca=_path(env.get("ZHENGTONG_HOOK_CA")),
@@ -132,6 +149,11 @@ class Settings:
             second_signature=env.get("ZHENGTONG_LOG_SECOND_SIGNATURE", "on").strip().lower() not in _OFF,
             witnesses_file=_path(env.get("ZHENGTONG_WITNESSES")),
             witness_minutes=int(env.get("ZHENGTONG_WITNESS_MINUTES", str(DEFAULT_WITNESS_MINUTES))),
+            log_format=env.get("ZHENGTONG_LOG_FORMAT", DEFAULT_LOG_FORMAT).strip().lower(),
+            log_level=env.get("ZHENGTONG_LOG_LEVEL", DEFAULT_LOG_LEVEL).strip().lower(),
+            log_file=_path(env.get("ZHENGTONG_LOG_FILE")),
+            tracing=env.get("ZHENGTONG_TRACING", "off").strip().lower() not in _OFF,
+            stop_seconds=int(env.get("ZHENGTONG_STOP_SECONDS", str(DEFAULT_STOP_SECONDS))),
         )
 
     @classmethod

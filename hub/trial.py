@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from catalog.decide import ACTIONS, Grant, Policy
 from catalog.model import ShareType
+from hub import receipts
 from hub.invocation import Invocation
 from hub.sandbox.samples import Sandbox
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from catalog.decide import Rights
     from catalog.model import ResponsibilityList
-    from hub.errors import RequestError
-    from hub.invocation import Answer, Opens, Prepared
+    from hub.invocation import Prepared
+    from hub.receipts import Promised
     from hub.recording import Attempt
     from warehouse.lookup import Lookup
 
@@ -41,14 +44,11 @@ class Trial(Invocation):
         self._made: tuple[str, Sandbox] | None = None
         self._making = threading.Lock()
 
-    def call(self, action: str, opens: Opens, code: str, body: bytes | RequestError) -> Answer:
-        """As `Invocation.call`, without any evidence.
-
-        Raises:
-            RefusedError, ListMissingError, ControlUnavailableError: as there.
-        """
-        prepared: Prepared = self.prepare(action, opens, code, body, self._standing.now())
-        return self.finish(prepared, 0)
+    def keep(self, group: Sequence[Prepared]) -> list[Promised]:
+        """Keep nothing: there is no log, and its entries have no places."""
+        for prepared in group:
+            prepared.durable = perf_counter_ns()
+        return [receipts.promise(self._signer, self.origin, 0, [prepared.draft.leaf])[0] for prepared in group]
 
     @property
     def origin(self) -> str:

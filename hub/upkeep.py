@@ -21,6 +21,7 @@ from hub import alerts, loads, pauses, storing
 from hub.batches.desk import Batches
 from hub.control import Load, ReconciliationRow, row_dict
 from hub.ingestion import ACTOR, Ingestion
+from hub.keeping.expiring import expire
 from hub.office import Office
 from hub.orders import LoadOrder, Mode
 from hub.registry import pool_of
@@ -104,6 +105,12 @@ def sweep_batches(office: Office) -> int:
         return batches.sweep()
     finally:
         batches.close()
+
+
+def expire_bodies_once() -> dict[str, Any]:
+    """Let go the bodies whose time is over, of the deployment that the environment describes."""
+    with Office.open(Settings.from_environment()) as office:
+        return expire(office).to_plain()
 
 
 def clear_staged(office: Office) -> int:

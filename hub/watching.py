@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
+from audit.errors import AuditError
 from connectors.errors import ConnectorError
 from hub import alerts, drifts, freshness, loads, pauses, systems
 from hub.control import ReconciliationRow
 from hub.errors import HubError
 from hub.freshness import Light
+from hub.mergedelay import merge_delay
 from hub.office import Office
+from hub.receipts import MERGE_DELAY_S
 from hub.settings import Settings
 
 if TYPE_CHECKING:
@@ -136,13 +139,19 @@ def sweep(
     1. Of each resource, its newest load and its light.
     2. Of each resource, whether it was found to differ from its source: by a reconciliation, by what its load measured.
     3. Of each resource that follows a log, its replication slot.
-    4. What is open and was not sent yet goes out.
+    4. Of the log, whether its entries come into checkpoints as receipts promise.
+    5. What is open and was not sent yet goes out.
     """
     at = at or office.now()
     departments = {r.code: r.provider for r in office.list_.resources}
     raised = cleared = 0
     standing = {alert.key: alert for alert in alerts.open_alerts(office.control)}
-    told = (*_about_loads(office, at), *_about_differences(office, standing), *_about_slots(office, secrets or {}))
+    told = (
+        *_about_loads(office, at),
+        *_about_differences(office, standing),
+        *_about_slots(office, secrets or {}),
+        *_about_log(office, at),
+    )
     for key, kind, resource, params in told:
         if kind:
             raised += alerts.raise_alert(
@@ -238,6 +247,16 @@ def _about_slots(
         grave = gone or state in GIVEN_UP or health.lag_bytes > MOST_LAG_BYTES
         told = {"lag_mb": f"{max(health.lag_bytes, health.kept_bytes) / _MB:,.0f}", "state": state}
         yield f"slot_lagging:{resource.code}", "slot_lagging" if grave else "", resource.code, told
+
+
+def _about_log(office: Office, at: datetime) -> Iterator[tuple[str, str, str, dict[str, str]]]:
+    """As `_about_loads`, without a resource. A log that cannot be read says nothing here: its users are told."""
+    try:
+        delay = merge_delay(office.evidence.log, at)
+    except (AuditError, OSError):
+        return
+    told = {"seconds": f"{delay.waits_s:,.0f}", "promised": str(MERGE_DELAY_S)}
+    yield "log_unpublished", "log_unpublished" if delay.broken else "", "", told
 
 
 def _day(at: datetime | None) -> str:

@@ -24,7 +24,10 @@ ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
 CATALOGUE = ROOT / "docs" / "catalogue.md"
 INGESTION = ROOT / "docs" / "ingestion.md"
 # What departments' staff, operators and clerks read is there in both languages, the same paper under the same name.
-TRANSLATED = ("api.md", "catalogue.md", "ingestion.md", "licences.md", "operations.md", "sources.md")
+TRANSLATED = (
+    "api.md", "calling.md", "catalogue.md", "ingestion.md", "licences.md", "log-format.md", "operations.md",
+    "sources.md", "threats.md",
+)  # fmt: skip
 PAIRS = [(ROOT / "docs" / name, ROOT / "docs" / "zh" / name) for name in TRANSLATED]
 SKIPPED_FOLDERS = frozenset({".git", ".venv", "var", "build", "dist", "node_modules"})
 # Data, not text of ours: the list of divisions has its own provenance and its own tests.

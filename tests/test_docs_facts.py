@@ -384,7 +384,7 @@ def error_texts() -> list[tuple[str, str, str]]:
 def table_texts() -> list[tuple[str, str, str]]:
     tables = {
         "catalog.reasons": "REASONS", "catalog.faults": "FAULTS", "connectors.problems": "PROBLEMS",
-        "catalog.steps": "_PROBLEMS", "hub.auditing": "FINDINGS", "hub.notices": "NOTICES",
+        "catalog.steps": "_PROBLEMS", "hub.replaying": "FINDINGS", "hub.notices": "NOTICES",
         "licence.findings": "FINDINGS", "warehouse.reasons": "REASONS",
     }  # fmt: skip
     return [

@@ -5,6 +5,7 @@ Responses are shaped and signed in `hub.api.replies`; the files served to anyone
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,7 @@ from hub.api import (
     demands,
     doors,
     grants,
+    health,
     hooks,
     inbox,
     lists,
@@ -31,15 +33,19 @@ from hub.api import (
     mydata,
     problems,
     public,
+    sandbox,
     schemas,
     search,
     witnesses,
 )
 from hub.api.bodyshapes import describe
-from hub.api.fast import Fast, door_of
+from hub.api.fast import Fast
+from hub.api.gate import HubApp
+from hub.api.journal import Journal
 from hub.api.limits import Buckets, Room
-from hub.api.metrics import CONTENT_TYPE, Metrics
+from hub.api.metrics import Metrics
 from hub.api.replies import read_body, refuse, reply
+from hub.api.tracing import Tracing
 from hub.authentication import AuthenticationSettingsError, proxies_of
 from hub.errors import HubError, InvalidRequestError, NotFoundError, ResourceUnknownError
 from hub.invocation import RefusedError
@@ -49,7 +55,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from pydantic import BaseModel
-    from starlette.types import Receive, Scope, Send
 
     from hub.settings import Settings
 
@@ -57,8 +62,6 @@ if TYPE_CHECKING:
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
 SCHEMES = ("", "http", "https")
-# What a proxy says of whom it asks for: then the peer is the proxy, and not who asks.
-FORWARDED = ("forwarded", "x-forwarded-for", "via")
 
 # The office's doors, each in a module of its own.
 FEATURES = (
@@ -74,6 +77,7 @@ FEATURES = (
     changes,
     hooks,
     mydata,
+    sandbox,
     witnesses,
 )
 
@@ -103,48 +107,39 @@ _VERIFY_EXAMPLE = {
 }
 
 
-class HubApp(FastAPI):
-    """The framework's application, which calls pass by on their way to `hub.api.fast`.
-
-    *api_scheme* is how clients call it, where a proxy terminates TLS and a plain request arrives; "": as it arrives.
-    """
-
-    api_scheme = ""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a call, or hand anything else to the framework."""
-        if self.api_scheme and scope["type"] == "http":
-            # A client may have signed the whole address (`@target-uri`), of which a proxy leaves everything but this.
-            scope["scheme"] = self.api_scheme
-        door = door_of(scope)
-        if door is None:
-            await super().__call__(scope, receive, send)
-        else:
-            await self.state.fast.answer(door, scope, receive, send)
-
-
 def create_app(settings: Settings, *, open_service: Callable[[Settings], Service] = Service.open) -> HubApp:
     """The API of the deployment of *settings*; files and keys are opened when it starts to serve, not here."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: HubApp) -> AsyncIterator[None]:
         if settings.api_scheme not in SCHEMES:
             raise AuthenticationSettingsError(name="ZHENGTONG_API_SCHEME", expected="http / https")
+        metrics = Metrics()
+        journal = Journal.open(settings, lost=metrics.lost, tracer=Tracing.open(settings))
         service = await run_in_threadpool(open_service, settings)
         app.state.service = service
         app.state.fast = Fast(
             service,
-            Metrics(),
+            metrics,
             Room(settings.calls_at_once),
             _rates(settings.calls_per_second),
             proxies_of(settings),
         )
         app.state.fast.start()
+        app.state.stopping = health.Stopping(settings.stop_seconds)
+        app.state.stopping.listen(asyncio.get_running_loop())
+        if journal is not None:
+            journal.start()
+            app.journal = journal
         try:
             yield
         finally:
+            app.state.stopping.leave()
+            app.journal = None
             app.state.fast.stop()
             await run_in_threadpool(service.close)
+            if journal is not None:
+                await run_in_threadpool(journal.stop)
 
     app = HubApp(
         title="Zhengtong data-invocation API / 政通数据调用服务",
@@ -156,6 +151,7 @@ def create_app(settings: Settings, *, open_service: Callable[[Settings], Service
     )
     app.api_scheme = settings.api_scheme
     _add_errors(app)
+    health.add_to(app)
     _add_catalogue(app)
     _add_invocation(app)
     _add_log(app)
@@ -174,6 +170,7 @@ def _add_errors(app: FastAPI) -> None:
     async def on_hub_error(request: Request, error: Exception) -> Response:
         service = _service(request)
         known = error if isinstance(error, HubError | CaseError | RefusedError) else HubError()
+        request.state.problem = (known.cause if isinstance(known, RefusedError) else known).code
         return refuse(request, service.signer, service.evidence.clock(), known)
 
     async def on_validation(request: Request, error: Exception) -> Response:
@@ -187,8 +184,10 @@ def _add_errors(app: FastAPI) -> None:
         status = error.status_code if isinstance(error, HTTPException) else 500
         lang = problems.language(request.headers.get("accept-language"))
         headers = dict(getattr(error, "headers", None) or {})
+        plain = problems.plain_problem(status if status in problems.TITLES else 500, lang)
+        request.state.problem = plain["code"]
         return JSONResponse(
-            problems.plain_problem(status if status in problems.TITLES else 500, lang),
+            plain,
             status_code=status,
             headers=headers,
             media_type=problems.MEDIA_TYPE,
@@ -203,30 +202,6 @@ def _add_errors(app: FastAPI) -> None:
 
 
 def _add_catalogue(app: FastAPI) -> None:
-    @app.get("/healthz", response_model=schemas.AliveShape)
-    async def alive() -> Response:
-        """Whether the process answers at all; restart it when it does not."""
-        return JSONResponse({"status": "ok"})
-
-    @app.get("/metrics", response_class=PlainTextResponse, responses=_documented(404))
-    def metrics(request: Request) -> Response:
-        """Counts and times for Prometheus, told to this machine alone unless the deployment says otherwise."""
-        service, fast = _service(request), request.app.state.fast
-        peer = request.client.host if request.client else ""
-        forwarded = any(name in request.headers for name in FORWARDED)
-        if forwarded or not service.settings.may_read_metrics(peer):
-            raise NotFoundError
-        log = service.evidence.log
-        text = fast.metrics.text(under_way=fast.room.taken, log_size=log.size, published=log.published_size)
-        return Response(text, media_type=CONTENT_TYPE)
-
-    @app.get("/readyz", response_model=schemas.HealthShape, responses=_documented(503))
-    def ready(request: Request) -> Response:
-        """Whether calls can be answered: a list is published, the control database and the log answer."""
-        service = _service(request)
-        version = service.standing.now().list.version
-        return JSONResponse({"status": "ok", "list_version": version, "log_size": service.evidence.log.size})
-
     @app.get("/v1/catalog", response_model=schemas.CatalogueShape, responses=_documented(422, 503))
     def catalogue(
         request: Request,
@@ -375,7 +350,7 @@ def _add_log(app: FastAPI) -> None:
         return FileResponse(file, media_type="application/statuslist+jwt", headers={"cache-control": REVALIDATE})
 
 
-def _complete_openapi(app: FastAPI) -> None:
+def _complete_openapi(app: HubApp) -> None:
     """Add what the framework cannot know: the caller key, and the shapes of bodies that we parse ourselves."""
     original = app.openapi
 
@@ -400,6 +375,7 @@ def _complete_openapi(app: FastAPI) -> None:
             # The framework's own, which no text in a path comes to; what refuses a parameter says so itself.
             if "HTTPValidationError" in str(operation["responses"].get("422")):
                 del operation["responses"]["422"]
+        app.lifecycle.mark(document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -145,21 +145,14 @@ def _page(request: Request, code: str, body: bytes | RequestError, wait_s: float
     """A page, unless nobody is known to ask: then each refusal is an entry, and *wait_s* until there may be another."""
     service = doors.service(request)
     feed: ChangeFeed = request.app.state.changes
-    caller: KnownCaller | None = None
-    stranger: KeyRefusedError | None = None
+    caller: KnownCaller | KeyRefusedError
     try:
         caller = doors.caller(request, Role.CALL)
     except KeyRefusedError as error:
         if wait_s:
             raise TooFastError(wait_s) from error
-        stranger = error
-    try:
-        page = feed.page(caller, code, body)
-    except RefusedError as refused:
-        if stranger is None:
-            raise
-        # What is recorded of strangers is that there was one; what was wrong with the signature is for them to know.
-        raise RefusedError(stranger, refused.receipt) from refused
+        caller = error
+    page = feed.page(caller, code, body)
     return reply(
         request,
         service.signer,

@@ -105,6 +105,7 @@ def known(request: Request) -> KnownCaller:
     # The state is read before the clock: what was revoked before this call is then never taken for still in force.
     view = opened.standing.now()
     found = proof(request)(view, opened.evidence.clock())
+    request.state.caller = found  # for the journal
     if found.sandbox:
         raise KeyRefusedError
     return found

@@ -13,7 +13,7 @@ import re
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import pairwise
+from operator import sub
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,11 +23,12 @@ from fastapi.concurrency import run_in_threadpool
 
 from hub.answers import QUERY, VERIFY
 from hub.api import problems
+from hub.api.journal import SEEN
 from hub.api.limits import STRANGER_BURST, STRANGER_PER_S, Buckets, Room, check_rate
 from hub.api.metrics import STAGES
 from hub.api.replies import COVERED, COVERED_RECEIPT, COVERED_REQUEST_BODY, JSON, RECEIPT, receipt_field, refuse
-from hub.authentication import Presented
-from hub.committing import STALE, Committer
+from hub.authentication import OTHER_PROOFS, Presented
+from hub.committing import Committer
 from hub.control import Generations
 from hub.errors import (
     BodyTooSlowError,
@@ -41,6 +42,7 @@ from hub.errors import (
     TryAgainError,
 )
 from hub.invocation import RefusedError, WaitsError
+from hub.peers import SHOWN
 from hub.recording import outcome_of
 from hub.requests import MAX_BODY_BYTES
 from hub.signatures import Request, Response, SignatureInvalidError, check_digest, content_digest
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from hub.authentication import Authenticator
     from hub.invocation import Allowance, Answer, Prepared
     from hub.peers import Proxies
+    from hub.receipts import Receipt
     from hub.service import Service
     from hub.standing import KnownCaller, View
 
@@ -70,6 +73,7 @@ BODY_WAIT_S: Final = 10.0
 LONG_BODY_BYTES: Final = 4096
 # Prepared anew when grants change meanwhile; who changes them without pause must not keep a call from its end.
 ATTEMPTS: Final = 5
+_OTHER_PROOFS: Final = frozenset(name.encode() for name in OTHER_PROOFS)
 _JSON_TYPES: Final = frozenset({b"application/json", b"application/json;charset=utf-8"})
 _TIMING: Final = ", ".join(f"{name};dur=%.3f" for name in STAGES).encode()
 _logger = logging.getLogger(__name__)
@@ -95,7 +99,7 @@ class Fast:
         """Begin to answer calls; to be called on the event loop."""
         service, self._generations = self.service, Generations(self.service.control)
         self.committer = Committer(
-            asyncio.get_running_loop(), service.evidence, self._generations, service.invocation.settle
+            asyncio.get_running_loop(), service.invocation.keep, self._generations, service.invocation.settle
         )
 
         self._tick()
@@ -119,21 +123,27 @@ class Fast:
         began = perf_counter_ns()
         fields = _fields(scope["headers"])
         outcome = "fault"
-        stages: tuple[float, ...] = ()
+        problem = "internal"
+        receipt: Receipt | None = None
+        stages: tuple[int, ...] = ()
+        seen = scope.get(SEEN)
         try:
             self.room.enter()
         except TryAgainError as error:
             self.metrics.turned_away(error.code)
+            if seen is not None:
+                seen.call(outcome_of(error), error.code, None)
             await self._refuse(scope, receive, send, error)
             return
         try:
             answer = await self._call(door, fields, scope, receive)
-            outcome = "answered"
+            outcome, problem, receipt = "answered", "", answer.receipt
             stages = _stages(answer.prepared, perf_counter_ns())
             await self._send(scope, fields, answer, stages, send)
         except (HubError, RefusedError) as error:
             cause = error.cause if isinstance(error, RefusedError) else error
-            outcome = outcome_of(cause)
+            outcome, problem = outcome_of(cause), cause.code
+            receipt = error.receipt if isinstance(error, RefusedError) else None
             await self._refuse(scope, receive, send, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told that nothing was answered
             # Where, and of what kind; its text could quote the call.
@@ -146,6 +156,8 @@ class Fast:
             self.room.leave()
             self.metrics.answered(door.name, outcome, (perf_counter_ns() - began) / 1e9)
             self.metrics.spent(stages)
+            if seen is not None:
+                seen.call(outcome, problem, receipt, stages)
 
     async def _call(self, door: Door, fields: dict[bytes, bytes], scope: Scope, receive: Receive) -> Answer:
         """One call, from its body to its receipt. Raises: as `Invocation.call`, TooFastError, BodyTooSlowError."""
@@ -153,11 +165,13 @@ class Fast:
         service, committer = self.service, self.committer
         if committer is None:
             raise TryAgainError
-        whose = _whose(fields)
+        whose = _whose(fields, scope)
         check_rate(self.rates, whose)
         peer = scope["client"][0] if scope.get("client") else ""
         wait = self.strangers.wait_s(peer)
-        opens = Proof(service.authenticator, scope, b"" if isinstance(body, RequestError) else body, self.proxies)
+        opens = Proof(
+            service.authenticator, scope, b"" if isinstance(body, RequestError) else body, self.proxies, _bearer(fields)
+        )
         if door.sandbox:
             return await run_in_threadpool(service.trial.call, door.action, opens, door.code, body)
         name = fields.get(b"idempotency-key")
@@ -172,9 +186,9 @@ class Fast:
                     self.metrics.turned_away("too_fast")
                     raise TooFastError(wait)
                 self.strangers.take(peer)
-            place = await committer.submit(prepared)
-            if place != STALE:
-                return invocation.finish(prepared, place)
+            promised = await committer.submit(prepared)
+            if promised is not None:
+                return invocation.finish(prepared, promised)
             view = await run_in_threadpool(service.standing.now)
         raise TryAgainError
 
@@ -212,7 +226,7 @@ class Fast:
         return prepared
 
     async def _send(
-        self, scope: Scope, fields: dict[bytes, bytes], answer: Answer, stages: tuple[float, ...], send: Send
+        self, scope: Scope, fields: dict[bytes, bytes], answer: Answer, stages: tuple[int, ...], send: Send
     ) -> None:
         body = answer.body()
         digest = content_digest(body)
@@ -272,17 +286,25 @@ class Door:
 class Proof:
     """Finds out whom a request is from, and when it is asked again whether that still holds."""
 
-    __slots__ = ("_again", "_authenticator", "_body", "_proxies", "_scope")
+    __slots__ = ("_again", "_authenticator", "_body", "_proxies", "_scope", "_shown")
 
-    def __init__(self, authenticator: Authenticator, scope: Scope, body: bytes, proxies: Proxies | None) -> None:
+    def __init__(
+        self, authenticator: Authenticator, scope: Scope, body: bytes, proxies: Proxies | None, shown: str | None = None
+    ) -> None:
         self._authenticator = authenticator
         self._scope = scope
         self._proxies = proxies
         self._body = body
+        # A bearer key's field, where it is all that the request shows.
+        self._shown = shown if proxies is None and scope.get(SHOWN) is None else None
         self._again = False
 
     def __call__(self, view: View, at: datetime) -> KnownCaller:
         """The caller, as *view* has it. Raises: as `Authenticator.caller`."""
+        if self._shown is not None:
+            known = self._authenticator.bearer(view, self._shown, at)
+            if known is not None:
+                return known
         presented = Presented.from_scope(self._scope, self._proxies)
         found = self._authenticator.caller(view, presented, self._body, at, again=self._again)
         # Only now: what was refused before its nonce was looked at has not been taken by us, and may have been before.
@@ -302,11 +324,20 @@ def door_of(scope: Scope) -> Door | None:
     return Door(action, code, sandbox=start == len(SANDBOX)) if action in (QUERY, VERIFY) else None
 
 
-def _whose(fields: dict[bytes, bytes]) -> bytes:
+def _whose(fields: dict[bytes, bytes], scope: Scope) -> bytes:
     """What a caller shows, as far as it is the same with every call; nothing is known of it yet."""
     signed = fields.get(b"signature-input")
     found = _KEY_ID.search(signed) if signed else None
-    return found[1] if found else fields.get(b"authorization", b"")[:_SHOWN_BYTES]
+    return found[1] if found else fields.get(b"authorization", b"")[:_SHOWN_BYTES] or scope.get(SHOWN, "").encode()
+
+
+def _bearer(fields: dict[bytes, bytes]) -> str | None:
+    """The Authorization field of a request that proves in no other way who sends it; None of any other."""
+    shown = fields.get(b"authorization")
+    # A comma may have come of two fields.
+    if shown is None or b"," in shown or not _OTHER_PROOFS.isdisjoint(fields):
+        return None
+    return shown.decode("latin-1").strip(" \t")
 
 
 def _fields(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -361,17 +392,17 @@ async def _rest(body: bytes, receive: Receive) -> bytes | RequestError:
     return RequestTooLargeError(limit_bytes=MAX_BODY_BYTES) if len(body) > MAX_BODY_BYTES else body
 
 
-def _stages(prepared: Prepared | None, ended: int) -> tuple[float, ...]:
-    """The seconds of each of `STAGES`: from one moment to the next, the last that of the receipt."""
+def _stages(prepared: Prepared | None, ended: int) -> tuple[int, ...]:
+    """The nanoseconds of each of `STAGES`: from one moment to the next, the last that of the receipt."""
     if prepared is None:
         return ()
     moments = (*prepared.moments, prepared.durable, ended)
-    return tuple((after - before) / 1e9 for before, after in pairwise(moments))
+    return tuple(map(sub, moments[1:], moments))
 
 
-def _timing(stages: tuple[float, ...]) -> bytes:
+def _timing(stages: tuple[int, ...]) -> bytes:
     """Server-Timing, in milliseconds."""
-    return _TIMING % tuple([1e3 * spent for spent in stages])
+    return _TIMING % tuple([spent / 1e6 for spent in stages])
 
 
 def _quota(allowances: tuple[Allowance, ...], at: Any) -> list[tuple[bytes, bytes]]:  # noqa: ANN401 - a datetime

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections import Counter as Counter_
+from operator import add
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -46,6 +47,9 @@ class Metrics:
         self._turned_away = Counter(
             "zhengtong_turned_away_total", "Requests refused before they were looked at", ("why",), registry=self._own
         )
+        self._lost = Counter(
+            "zhengtong_journal_lost_total", "Lines of the journal that were not written", registry=self._own
+        )
         self._under_way = Gauge(
             "zhengtong_calls_under_way",
             "Calls that are being answered",
@@ -59,10 +63,16 @@ class Metrics:
             registry=self._own,
             multiprocess_mode="max",
         )
+        self._delay = Gauge(
+            "zhengtong_log_merge_delay_seconds",
+            "How long the oldest entry that no checkpoint covers has waited",
+            registry=self._own,
+            multiprocess_mode="max",
+        )
         # Counted in plain numbers, which costs a tenth, and handed on once in a while: see `flush`.
         self._ended: Counter_[tuple[str, str]] = Counter_()
         self._took: dict[str, list[float]] = {}
-        self._spent = [0.0] * len(STAGES)
+        self._spent = [0] * len(STAGES)
 
     def answered(self, action: str, outcome: str, seconds: float) -> None:
         """Count a call that ended."""
@@ -73,17 +83,16 @@ class Metrics:
         took[bisect_left(_SECONDS, seconds)] += 1
         took[-1] += seconds
 
-    def spent(self, stages: Sequence[float]) -> None:
-        """Add the seconds of a call's stages, in the order of `STAGES`."""
-        spent = self._spent
-        for number, seconds in enumerate(stages):
-            spent[number] += seconds
+    def spent(self, stages: Sequence[int]) -> None:
+        """Add the nanoseconds of a call's stages, in the order of `STAGES`."""
+        if stages:
+            self._spent = list(map(add, self._spent, stages))
 
     def flush(self) -> None:
         """Hand on what was counted since the last time, as is done every second."""
         ended, self._ended = self._ended, Counter_()
         took, self._took = self._took, {}
-        spent, self._spent = self._spent, [0.0] * len(STAGES)
+        spent, self._spent = self._spent, [0] * len(STAGES)
         for (action, outcome), number in ended.items():
             self._calls.labels(action, outcome).inc(number)
         for action, (*buckets, total) in took.items():
@@ -92,19 +101,24 @@ class Metrics:
             for bucket, calls in zip(histogram._buckets, buckets, strict=True):  # noqa: SLF001
                 bucket.inc(calls)
             histogram._sum.inc(total)  # noqa: SLF001
-        for stage, seconds in zip(STAGES, spent, strict=True):
-            self._stages.labels(stage).inc(seconds)
+        for stage, nanoseconds in zip(STAGES, spent, strict=True):
+            self._stages.labels(stage).inc(nanoseconds / 1e9)
 
     def turned_away(self, why: str) -> None:
         """Count a request that was not even looked at; *why* is the code of its problem."""
         self._turned_away.labels(why).inc()
 
-    def text(self, *, under_way: int, log_size: int, published: int) -> bytes:
+    def lost(self, lines: int) -> None:
+        """Count *lines* of the journal that were not written. Any thread."""
+        self._lost.inc(lines)
+
+    def text(self, *, under_way: int, log_size: int, published: int, merge_delay_s: float) -> bytes:
         """The text that Prometheus reads; of another process's calls, those until a second ago."""
         self.flush()
         self._under_way.set(under_way)
         self._log.labels("durable").set(log_size)
         self._log.labels("published").set(published)
+        self._delay.set(merge_delay_s)
         registry = self._own
         if os.environ.get(_VARIABLE):
             registry = CollectorRegistry()

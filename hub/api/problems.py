@@ -27,6 +27,15 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/problem+json"
 
+
+class RequestUnreadableError(errors.RequestError):
+    """What was sent is no request: the server that reads it could not."""
+
+    code = "request_unreadable"
+    en = "This is no HTTP request that can be read: its first line or a header field is not well formed."
+    zh = "无法读取该 HTTP 请求：请求行或标头格式有误。"
+
+
 # The first class that fits counts, so that special ones stand before their bases.
 Known = errors.HubError | steps.CaseError
 STATUS: tuple[tuple[type[Known], int], ...] = (
@@ -37,6 +46,7 @@ STATUS: tuple[tuple[type[Known], int], ...] = (
     (errors.MediaTypeError, 415),
     (errors.MalformedRequestError, 400),
     (errors.DigestMismatchError, 400),
+    (RequestUnreadableError, 400),
     (changes_errors.CursorLapsedError, 410),
     (again.AnswerGoneForGoodError, 410),
     (errors.RequestError, 422),
@@ -141,6 +151,8 @@ def problem(error: Known, lang: str, *, refused: RefusedError | None = None) -> 
 
 def plain_problem(status: int, lang: str) -> dict[str, Any]:
     """Problem details where there is no error of ours: an unknown address, a wrong method, an internal fault."""
+    if status == 400:  # noqa: PLR2004 - RFC 9110
+        return problem(RequestUnreadableError(), lang)
     english, chinese = TITLES.get(status, TITLES[500])
     code = {404: "not_found", 405: "method_not_allowed"}.get(status, "internal")
     detail = _INTERNAL[lang] if code == "internal" else chinese if lang == "zh" else english

@@ -56,6 +56,14 @@ class ExplainShape(_Shape):
     purpose: PurposeShape
 
 
+class GroupShape(_Shape):
+    """The entries that became durable together with a call's, which one signature is over."""
+
+    first: int = Field(description="the place of the first of them in the log")
+    size: int = Field(description="how many they are")
+    path: str = Field(description="base64: from the leaf hash to the root of their tree (RFC 6962 §2.1), 32 bytes each")
+
+
 class ReceiptShape(_Shape):
     """The log's entry about a call, its place, the hub's signature over both, and the salts that open its digests."""
 
@@ -64,6 +72,7 @@ class ReceiptShape(_Shape):
     leaf: dict[str, Any] = Field(description="the entry itself; its canonical form is the leaf's data")
     key: str = Field(description="thumbprint of the answer key that signed (RFC 7638)")
     signature: str = Field(description="Ed25519, base64, over origin, place and leaf hash")
+    group: GroupShape | None = Field(None, description="absent where the signature is over this entry alone")
     request_salt: str = ""
     answer_salt: str = ""
 
@@ -257,3 +266,5 @@ class HealthShape(BaseModel):
     status: str
     list_version: str
     log_size: int
+    log_published: int = Field(description="entries that a checkpoint covers")
+    merge_delay_s: float = Field(description="how long the oldest entry without a checkpoint has waited")

@@ -40,6 +40,7 @@ from hub.batches.rows import (
     Batch,
     Part,
     batch_of,
+    caller_facts,
     end,
     failure_text,
     held_part,
@@ -229,8 +230,9 @@ class Batches:
                         actor=caller.department,
                         resource=batch.resource,
                         facts={
+                            **caller_facts(caller),
                             "batch": id_,
-                            "caller": caller.id,
+                            "order": batch.log_index,
                             "grant": batch.grant,
                             "part": number,
                             "rows": part.rows,

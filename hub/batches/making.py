@@ -230,6 +230,7 @@ class Worker:
                 resource=batch.resource,
                 facts={
                     "batch": batch.id,
+                    "order": batch.log_index,
                     "grant": batch.grant,
                     "manifest_digest": digest(made),
                     "rows": made["rows"],

@@ -23,7 +23,7 @@ from catalog.model import Mask
 from catalog.rows import check_rules, rules_from_plain, rules_to_plain
 from hub.answers import decision_grants, grant_of
 from hub.errors import DeniedError, InvalidRequestError
-from hub.requests import Call
+from hub.requests import Call, Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from catalog.decide import Decision, Grant
     from catalog.model import InformationResource, ResponsibilityList
     from catalog.rows import RowRule
-    from hub.requests import Purpose
     from hub.standing import KnownCaller, View
     from warehouse.masking import Selection
 
@@ -65,6 +64,21 @@ class Wish:
         if self.grant is not None:
             plain["grant"] = self.grant
         return plain
+
+
+def wish_from_plain(plain: Mapping[str, Any]) -> Wish:
+    """The wish of which *plain* is `Wish.plain`.
+
+    Raises:
+        KeyError, TypeError, ValueError: *plain* is no such dict.
+    """
+    return Wish(
+        purpose=Purpose(**plain["purpose"]),
+        fields=tuple(plain.get("fields", ())),
+        rules=rules_from_plain(plain.get("rows", ())),
+        grant=plain.get("grant"),
+        form=plain["format"],
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from hub.standing import KnownCaller
+
 ORDERED, RUNNING, READY, EXPIRED = "ordered", "running", "ready", "expired"
 FAILED, CANCELLED = "failed", "cancelled"
 # Whose files may lie on the disk.
@@ -96,6 +98,12 @@ class Batch:
 def failure_text(code: str, words: Mapping[str, Any], lang: str) -> str:
     """Why an order failed and what to do, in *lang* (``zh``, else English)."""
     return FAILURES[code][lang == "zh"].format(**words)
+
+
+def caller_facts(caller: KnownCaller) -> dict[str, str]:
+    """Who took something, for the public facts: as those of a call say it."""
+    facts = {"caller": caller.id, "proof": caller.proof}
+    return {**facts, "credential": caller.credential} if caller.credential else facts
 
 
 def new_id(connection: Connection) -> str:

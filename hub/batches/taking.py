@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from audit.canonical import encode_json
 from audit.entry import sealed
-from catalog.decide import decide
+from catalog.decide import decide, decision_to_plain, grant_to_plain, request_to_plain
 from hub import receipts
 from hub.answers import decision_grants
 from hub.batches.errors import BatchSourceError, BatchTooLargeError, TooManyBatchesError
@@ -205,6 +205,14 @@ def _refused(room: Batches, attempt: Attempt, wish: Wish | RequestError, error: 
     if not isinstance(wish, RequestError):
         facts["request_digest"] = sealed(encode_json(wish.plain()), part_salt(salt, "request"))
         body["order"] = wish.plain()
+    if attempt.request is not None and attempt.decision is not None and attempt.caller is not None:
+        body |= {
+            "caller": {"id": attempt.caller.id, "department": attempt.caller.department},
+            "access": request_to_plain(attempt.request),
+            # As they were: a revocation later must not change what is decided again.
+            "grants": [grant_to_plain(grant) for grant in attempt.grants],
+            "decision": decision_to_plain(attempt.decision),
+        }
     recorded = room.evidence.append(
         "batch.denied",
         at=attempt.at,

@@ -48,7 +48,7 @@ from hub.recording import MAX_CODE_CHARS, Attempt, facts_of, outcome_of
 from hub.requests import Call, parse_call, read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from catalog.model import InformationResource
@@ -167,8 +167,8 @@ class ChangeFeed:
         self._sealer = sealer
         self._mask_key = mask_key
 
-    def page(self, caller: KnownCaller | None, code: str, body: bytes | RequestError) -> Page:
-        """One page for *caller* (None: it did not say who it is); *body* is an error where the door accepted none.
+    def page(self, caller: KnownCaller | KeyRefusedError, code: str, body: bytes | RequestError) -> Page:
+        """One page for *caller*; it, or *body*, is an error where the door recognised nobody, or accepted no body.
 
         Raises:
             RefusedError: nothing was told; its cause says why, and evidence of it is kept.
@@ -177,9 +177,10 @@ class ChangeFeed:
         """
         # The state is read before the clock: a grant revoked before this call is then never taken for still in force.
         view = self._standing.now()
-        attempt = _Attempt(SUBSCRIBE, code, self._evidence.clock(), view, caller)
+        known = None if isinstance(caller, KeyRefusedError) else caller
+        attempt = _Attempt(SUBSCRIBE, code, self._evidence.clock(), view, known)
         try:
-            return self._page(attempt, body)
+            return self._page(attempt, caller, body)
         except (KeyRefusedError, DeniedError, RequestError, IndexUnavailableError) as error:
             recorded = self._record(attempt, error)
             raise RefusedError(error, self._receipt(recorded)) from error
@@ -208,10 +209,9 @@ class ChangeFeed:
 
     # --- the steps ---
 
-    def _page(self, attempt: _Attempt, body: bytes | RequestError) -> Page:
-        caller = attempt.caller
-        if caller is None:  # step 1
-            raise KeyRefusedError
+    def _page(self, attempt: _Attempt, caller: KnownCaller | KeyRefusedError, body: bytes | RequestError) -> Page:
+        if isinstance(caller, KeyRefusedError):  # step 1
+            raise caller
         if isinstance(body, RequestError):
             raise body
         wish = attempt.wish = parse_wish(read_json(body))  # step 2
@@ -226,7 +226,14 @@ class ChangeFeed:
         viewer = self._viewer(resource, decision, caller.department)
         read = attempt.read = self._reader.read(viewer, caller.department, position, wish.limit, attempt.at)  # step 5
         attempt.snapshot = read.snapshot
-        attempt.content = self._content(attempt, decision, position, read, caller.department)
+        attempt.content = content_of(
+            attempt.code,
+            attempt.view.list.version,
+            decision,
+            position,
+            read,
+            cursor=lambda end: self._seal(end, caller.department, attempt.code),
+        )
         recorded = self._record(attempt, None)  # step 6
         idle_s = IDLE_REAL_TIME_S if resource.cadence is Cadence.REALTIME else IDLE_S
         return Page(attempt.content, self._receipt(recorded), None if read.more else idle_s)  # step 7
@@ -282,29 +289,6 @@ class ChangeFeed:
     def _seal(self, position: Position, department: str, code: str) -> str:
         return self._sealer.seal(position, department=department, resource=code)
 
-    def _content(
-        self, attempt: _Attempt, decision: Decision, start: Position, read: Read, department: str
-    ) -> dict[str, Any]:
-        view = view_digest(decision)
-        content: dict[str, Any] = {
-            "resource": attempt.code,
-            "list_version": attempt.view.list.version,
-            "snapshot": str(read.snapshot),
-            "grant": grant_of(decision),
-            "masked": {name: str(mask) for name, mask in decision.masks if mask is not Mask.NONE},
-        }
-        if decision.scopes:
-            content["rows"] = rules_to_plain(decision.scopes[0].rows)
-        if start.view != view:
-            # Rows told before were shown otherwise: who needs them as they are shown now begins anew.
-            content["view_changed"] = True
-        return {
-            **content,
-            "events": [event.plain() for event in read.events],
-            "cursor": self._seal(replace(read.position, view=view), department, attempt.code),
-            "more": read.more,
-        }
-
     # --- evidence ---
 
     def _record(self, attempt: _Attempt, error: HubError | None) -> Recorded:
@@ -340,6 +324,37 @@ class ChangeFeed:
             request_salt=recorded.salt_for("request").hex() if "request_digest" in facts else "",
             answer_salt=recorded.salt_for("answer").hex() if "answer_digest" in facts else "",
         )
+
+
+def content_of(
+    code: str,
+    list_version: str,
+    decision: Decision,
+    start: Position,
+    read: Read,
+    *,
+    cursor: Callable[[Position], str],
+) -> dict[str, Any]:
+    """What a page says: the events of *read*, which began at *start*, as *decision* shows them; *cursor* seals."""
+    view = view_digest(decision)
+    content: dict[str, Any] = {
+        "resource": code,
+        "list_version": list_version,
+        "snapshot": str(read.snapshot),
+        "grant": grant_of(decision),
+        "masked": {name: str(mask) for name, mask in decision.masks if mask is not Mask.NONE},
+    }
+    if decision.scopes:
+        content["rows"] = rules_to_plain(decision.scopes[0].rows)
+    if start.view != view:
+        # Rows told before were shown otherwise: who needs them as they are shown now begins anew.
+        content["view_changed"] = True
+    return {
+        **content,
+        "events": [event.plain() for event in read.events],
+        "cursor": cursor(replace(read.position, view=view)),
+        "more": read.more,
+    }
 
 
 def view_digest(decision: Decision) -> str:

@@ -76,6 +76,43 @@ class Reader:
             raise IndexUnavailableError(resource=code) from error
         return Read(tuple(events), replace(position, seq=seq, case=case), more=len(steps) > room, snapshot=snapshot)
 
+    def between(
+        self, viewer: Viewer, department: str, start: Position, through: Position, *, snapshot: int, now: datetime
+    ) -> tuple[Event, ...]:
+        """The events of a page that lay between two places, told *now* of the state *snapshot*, read anew.
+
+        Raises:
+            CursorLapsedError: the table was made anew, or its changes since are not kept any more.
+            IndexUnavailableError: the feed cannot be read.
+            WarehouseError, OSError, sqlite3.Error: nor can the table.
+        """
+        code = viewer.resource.code
+        extent = self._extent(code)
+        if not start.table == through.table == extent.table or through.seq > extent.last:
+            raise CursorLapsedError(resource=code)
+        events: list[Event] = []
+        seq = start.seq
+        while seq < through.seq:
+            span = extent.span_of(seq + 1)
+            if span is None:
+                raise CursorLapsedError(resource=code)
+            told = self._warehouse.changes_told(code, span, seq, min(through.seq - seq, _MOST_TOGETHER))
+            if not told:
+                raise IndexUnavailableError(resource=code)
+            for one in told:
+                if one.change.seq <= through.seq:
+                    event = viewer.event(extent.table, one)
+                    events += [] if event is None else [event]
+            seq = told[-1].change.seq
+        if through.case > start.case:
+            with self._control.reading() as connection:
+                steps = cases.steps(connection, code, after=start.case, now=now, limit=through.case - start.case)
+            for step in steps:
+                if step.index <= through.case:
+                    told_of = cases.event(step, viewer, self._warehouse, department=department, snapshot=snapshot)
+                    events += [] if told_of is None else [told_of]
+        return tuple(events)
+
     def _changes(self, viewer: Viewer, extent: Extent, seq: int, limit: int) -> tuple[list[Event], int, int]:
         """Events from changes after *seq*, the number that they reach to, and the snapshot that they lead to."""
         code = viewer.resource.code

@@ -37,7 +37,7 @@ from hub.cli import (
 )
 from hub.cli.language import LANGUAGES, say, speak_to_commands
 from hub.cli.output import INTERRUPTED, OK, USAGE, err, fail, usage, wants_json
-from hub.errors import HubError, UnforeseenError
+from hub.errors import HubError, PartMissingError, UnforeseenError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,6 +129,10 @@ def run(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one r
         if "--trace" in given:
             raise
         return fail(error, as_json=as_json)
+    except ModuleNotFoundError as error:
+        if "--trace" in given:
+            raise
+        return fail(PartMissingError(module=(error.name or "").partition(".")[0]), as_json=as_json)
     except Exception as error:
         if "--trace" in given:
             raise

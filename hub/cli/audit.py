@@ -125,8 +125,8 @@ def show(
 
 def add_to(app: typer.Typer) -> None:
     """Hang the commands into the tree."""
-    from hub.cli import audit_growth, audit_search
+    from hub.cli import audit_bodies, audit_growth, audit_search
 
     # Each of them hangs its commands under `audit`.
-    del audit_growth, audit_search
+    del audit_bodies, audit_growth, audit_search
     app.add_typer(audit, name="audit")

@@ -1,48 +1,36 @@
 """`zhengtong batch …`: order rows by the million, follow, fetch and check them as a department does; and make them.
 
-A department's commands go over the API with its caller key; `run` works on the hub's machine, `check` on any.
+A department's commands go over the API (`hub.cli.client_access`); `run` works on the hub's machine, `check` on any.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hub.cli.arguments import read_file
-from hub.cli.calls import KEY_VARIABLE
+from hub.cli.client_access import Access, AnswerKey, KeyFile, ProfileName, Server
 from hub.cli.common import Json  # noqa: TC001 - typer reads annotations when it runs
 from hub.cli.language import LANG, say
 from hub.cli.output import (
     CONFLICT,
-    NOT_FOUND,
-    NOT_PERMITTED,
     OK,
-    QUOTA_EXHAUSTED,
     SIGNATURE_INVALID,
-    TRY_AGAIN,
-    USAGE,
     WAITING,
     fail,
     note,
     print_json,
     table,
 )
-from hub.settings import LOOPBACK, Settings
+from hub.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from hub.batches.client import BatchClient
+    from collections.abc import Mapping
 
 batch = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=say("批量数据", "Rows by the million"))
 
-KeyFile = Annotated[
-    Path | None, typer.Option("--key-file", envvar=KEY_VARIABLE, help=say("调用密钥文件", "file with the caller key"))
-]
-Server = Annotated[str | None, typer.Option("--server", help=say("平台地址", "the hub's address"))]
 Id = Annotated[
     str, typer.Argument(metavar=say("批量编号", "BATCH"), help=say("批量任务编号", "its number"), show_default=False)
 ]
@@ -54,28 +42,6 @@ _STATES = {
     "failed": say("失败", "failed"),
     "cancelled": say("已取消", "cancelled"),
 }
-_EXITS = {401: NOT_PERMITTED, 403: NOT_PERMITTED, 404: NOT_FOUND, 409: CONFLICT, 429: QUOTA_EXHAUSTED, 503: TRY_AGAIN}
-
-
-@contextmanager
-def _client(key_file: Path | None, server: str | None, *, as_json: bool) -> Iterator[BatchClient]:
-    """The client; what the hub refuses is told, and ends the command with its exit code."""
-    from hub.batches.client import BatchClient
-    from hub.client import CallFailedError, HubUnreachableError
-
-    settings = Settings.from_environment()
-    address = server or f"http://{LOOPBACK}:{settings.api_port}"
-    key = read_file(key_file or settings.caller_key, say("调用密钥", "caller key"))
-    pinned = read_file(settings.answer_key, say("平台应答公钥", "the hub's answer key"))
-    try:
-        with BatchClient(address, key, pinned, lang=LANG) as client:
-            yield client
-    except CallFailedError as error:
-        fail(error, as_json=as_json)
-        raise typer.Exit(_EXITS.get(error.status, USAGE)) from error
-    except HubUnreachableError as error:
-        fail(error, as_json=as_json)
-        raise typer.Exit(TRY_AGAIN) from error
 
 
 def _told(plain: Mapping[str, Any], *, as_json: bool) -> int:
@@ -116,16 +82,18 @@ def order(
     ] = None,
     grant: Annotated[str, typer.Option("--grant", help=say("授权编号", "the grant to use"))] = "",
     form: Annotated[str, typer.Option("--format", help=say("格式", "parquet, csv, csv.gz"))] = "parquet",
+    profile: ProfileName = None,
     key_file: KeyFile = None,
     server: Server = None,
+    answer_key: AnswerKey = None,
     as_json: Json = False,
 ) -> int:
     """Exit 8: taken, and made by and by."""
-    wish: dict[str, Any] = {"purpose": {"matter": purpose, **({"case": case} if case else {})}, "format": form}
     chosen = [name.strip() for name in fields.split(",") if name.strip()]
-    wish |= {name: value for name, value in (("fields", chosen), ("rows", rows), ("grant", grant)) if value}
-    with _client(key_file, server, as_json=as_json) as client:
-        plain = client.order(code, wish)
+    wish: dict[str, Any] = {"fields": chosen, "rows": rows, "grant": grant, "format": form}
+    wish |= {"case": case} if case else {}
+    with Access(profile, key_file, server, answer_key).client() as client:
+        plain = client.batches.order(code, matter=purpose, **wish)
     code_ = _told(plain, as_json=as_json)
     if not as_json:
         note(
@@ -138,10 +106,17 @@ def order(
 
 
 @batch.command("list", help=say("本部门的批量任务", "The department's orders"))
-def list_(*, key_file: KeyFile = None, server: Server = None, as_json: Json = False) -> int:
+def list_(
+    *,
+    profile: ProfileName = None,
+    key_file: KeyFile = None,
+    server: Server = None,
+    answer_key: AnswerKey = None,
+    as_json: Json = False,
+) -> int:
     """Newest first."""
-    with _client(key_file, server, as_json=as_json) as client:
-        found = client.list()
+    with Access(profile, key_file, server, answer_key).client() as client:
+        found = client.batches.list()
     if as_json:
         print_json(found)
         return OK
@@ -163,17 +138,33 @@ def list_(*, key_file: KeyFile = None, server: Server = None, as_json: Json = Fa
 
 
 @batch.command("show", help=say("查看一个批量任务", "One order: its state, and how far it is"))
-def show(id_: Id, *, key_file: KeyFile = None, server: Server = None, as_json: Json = False) -> int:
+def show(
+    id_: Id,
+    *,
+    profile: ProfileName = None,
+    key_file: KeyFile = None,
+    server: Server = None,
+    answer_key: AnswerKey = None,
+    as_json: Json = False,
+) -> int:
     """Exit 0: ready; 8: still to come; 6: failed, cancelled or expired."""
-    with _client(key_file, server, as_json=as_json) as client:
-        return _told(client.show(id_), as_json=as_json)
+    with Access(profile, key_file, server, answer_key).client() as client:
+        return _told(client.batches.show(id_), as_json=as_json)
 
 
 @batch.command("cancel", help=say("取消一个批量任务，删除其文件", "Give an order up; its files go"))
-def cancel(id_: Id, *, key_file: KeyFile = None, server: Server = None, as_json: Json = False) -> int:
+def cancel(
+    id_: Id,
+    *,
+    profile: ProfileName = None,
+    key_file: KeyFile = None,
+    server: Server = None,
+    answer_key: AnswerKey = None,
+    as_json: Json = False,
+) -> int:
     """Before or after it was made."""
-    with _client(key_file, server, as_json=as_json) as client:
-        plain = client.cancel(id_)
+    with Access(profile, key_file, server, answer_key).client() as client:
+        plain = client.batches.cancel(id_)
     _told(plain, as_json=as_json)
     return OK
 
@@ -185,8 +176,10 @@ def fetch(
     into: Annotated[
         Path | None, typer.Option("--into", help=say("目标文件夹（默认 ./编号）", "folder (default ./BATCH)"))
     ] = None,
+    profile: ProfileName = None,
     key_file: KeyFile = None,
     server: Server = None,
+    answer_key: AnswerKey = None,
     as_json: Json = False,
 ) -> int:
     """Every part is checked against the signed manifest; run again after any failure."""
@@ -196,10 +189,10 @@ def fetch(
         if not as_json:
             note(say(f"{name}：{rows:,} 行，共 {of:,} 行", f"{name}: {rows:,} rows of {of:,}"))
 
-    with _client(key_file, server, as_json=as_json) as client:
-        manifest = client.fetch(id_, folder, told)
+    with Access(profile, key_file, server, answer_key).client() as client:
+        fetched = client.batches.fetch(id_, folder, told)
     if as_json:
-        print_json({"folder": str(folder), "rows": manifest["rows"], "parts": len(manifest["parts"])})
+        print_json({"folder": str(folder), "rows": fetched.rows, "parts": len(fetched.paths)})
     else:
         note(
             say(

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hub.cli.arguments import pair, read_file
-from hub.cli.language import LANG, say
-from hub.cli.output import NOT_PERMITTED, OK, TRY_AGAIN, USAGE, fail, note, print_json, table
-from hub.settings import LOOPBACK, Settings
-
-KEY_VARIABLE = "ZHENGTONG_CALLER_KEY_FILE"
+from hub.cli.arguments import pair
+from hub.cli.client_access import Access, AnswerKey, KeyFile, ProfileName, Server
+from hub.cli.common import Json  # noqa: TC001 - typer reads annotations when it runs
+from hub.cli.language import say
+from hub.cli.output import OK, note, print_json, table
 
 
 def call(
@@ -41,50 +39,22 @@ def call(
             "--verify", metavar="FIELD=VALUE", help=say("只核验，不取数；可重复", "verify only, no values; may repeat")
         ),
     ] = None,
-    key_file: Annotated[
-        Path | None,
-        typer.Option("--key-file", envvar=KEY_VARIABLE, help=say("调用密钥文件", "file with the caller key")),
-    ] = None,
-    server: Annotated[str | None, typer.Option("--server", help=say("平台地址", "the hub's address"))] = None,
-    as_json: Annotated[bool, typer.Option("--json", help=say("输出 JSON", "print JSON"))] = False,
+    profile: ProfileName = None,
+    key_file: KeyFile = None,
+    server: Server = None,
+    answer_key: AnswerKey = None,
+    as_json: Json = False,
 ) -> int:
     """One call; prints the answer only when its signature holds."""
-    from hub.client import (
-        CallDeniedError,
-        CallFailedError,
-        CallInvalidError,
-        CallKeyRefusedError,
-        CallUnavailableError,
-        Client,
-        HubUnreachableError,
-    )
-
-    settings = Settings.from_environment()
-    address = server or f"http://{LOOPBACK}:{settings.api_port}"
-    key = read_file(key_file or settings.caller_key, say("调用密钥", "caller key"))
-    pinned = read_file(settings.answer_key, say("平台应答公钥", "the hub's answer key"))
     matter, optional = purpose or "", {"case": case} if case else {}
     pairs = dict(pair(text, "KEY=VALUE") for text in keys)
     claims = dict(pair(text, "--verify") for text in claim or ())
     asked = [name.strip() for name in fields.split(",") if name.strip()]
-    try:
-        with Client(address, key, pinned, lang=LANG) as client:
-            if claims:
-                called = client.verify(code, pairs, claims, matter=matter, **optional)
-            else:
-                called = client.query(code, pairs, matter=matter, fields=asked or None, **optional)
-    except CallFailedError as error:
-        exits: tuple[tuple[type[Exception], int], ...] = (
-            (CallDeniedError, NOT_PERMITTED),
-            (CallKeyRefusedError, NOT_PERMITTED),
-            (CallUnavailableError, TRY_AGAIN),
-            (CallInvalidError, USAGE),
-        )
-        fail(error, as_json=as_json)
-        return next((code for kind, code in exits if isinstance(error, kind)), USAGE)
-    except HubUnreachableError as error:
-        fail(error, as_json=as_json)
-        return TRY_AGAIN
+    with Access(profile, key_file, server, answer_key).client() as client:
+        if claims:
+            called = client.verify(code, pairs, claims, matter=matter, **optional)
+        else:
+            called = client.query(code, pairs, matter=matter, fields=asked or None, **optional)
     if as_json:
         print_json(called.plain)
     elif claims:

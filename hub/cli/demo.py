@@ -8,21 +8,22 @@ import threading
 import time
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from catalog.clock import SHANGHAI
+from hub.cli import demo_audit, demo_calls, demo_follow
 from hub.cli.common import action_words, day
 from hub.cli.demo_city import demo_city
 from hub.cli.demo_day import attend
+from hub.cli.demo_next import what_next
 from hub.cli.ingest import print_reports, resource_names
 from hub.cli.language import LANG, say
-from hub.cli.output import DATA_INVALID, LOG_INVALID, OK, note, out, table
+from hub.cli.output import DATA_INVALID, LOG_INVALID, OK, note, table
 from hub.cli.progress import chapter, watch
 from hub.cli.serve import check_port
-from hub.settings import DEFAULT_API_PORT, LOOPBACK, Settings
+from hub.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from hub.scheduler import EmbeddedAirflow
 
 VALID, FORGED, REVOKED = 0, 10, 12
+UPKEEP = ("publish_status", "sweep_batches")
 CITY = "city"
 MIN_SCALE, MAX_SCALE = 0.001, 100
 
@@ -78,12 +80,14 @@ def demo(
     try:
         # A polite kill ends the children like Ctrl-C does.
         signal.signal(signal.SIGTERM, _interrupt)
-        code = _tell(story, airflow)
+        code, hook = _tell(story, airflow)
         note(say(f"用时 {time.monotonic() - begun:.0f} 秒。", f"Took {time.monotonic() - begun:.0f} s."))
-        _what_next(settings, airflow, serving=not once)
+        what_next(story, airflow, hook=hook, serving=not once)
         if not once:
-            # From here on the city lives by its schedules; status lists are kept fresh as long as it is served.
-            airflow.unpause("publish_status")
+            # From here on the city lives by its schedules: status lists are kept fresh, and what was ordered is removed
+            # when its time is over, as long as it is served.
+            for upkeep in UPKEEP:
+                airflow.unpause(upkeep)
             threading.Event().wait()
     except KeyboardInterrupt:
         note(say("正在停止…", "Stopping…"))
@@ -111,8 +115,8 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _tell(story: Story, airflow: EmbeddedAirflow) -> int:
-    """The chapters, in order; the exit code says whether each ended as it must."""
+def _tell(story: Story, airflow: EmbeddedAirflow) -> tuple[int, str]:
+    """The chapters, in order; the exit code, which says whether each ended as it must, and the hook's number."""
     airflow.begin()
     with chapter(
         say("生成部门业务系统（或沿用已有的）", "Making the departments' systems, or finding them as they were")
@@ -123,23 +127,30 @@ def _tell(story: Story, airflow: EmbeddedAirflow) -> int:
         published = story.publish()
     _say_list(story, already=published.already)
     with chapter(say("启动 Airflow", "Starting Airflow")):
+        story.processes.begin_witness()
         airflow.start()
         airflow.prepare(story.dag_ids)
+        # It comes up while Airflow begins to work.
+        story.processes.begin_api()
     ok = _ingest(
         story, airflow, [r.code for r in story.list_.resources], say("归集全部资源", "Ingesting every resource")
     )
+    with chapter(say("部门申请，提供方审批", "Departments apply, providers decide")):
+        given = story.give_grants()
+    _say_grants(story, given)
+    demo_calls.register(story)
+    hook = demo_follow.begin(story)
     fresh = manifest.day == 1
-    touched = sorted(story.next_day().resources)
+    today = story.next_day()
+    touched = sorted(today.resources)
     if fresh:
         title = say("第二天：来源有迟到的更正、删除和新批次", "Day two: a late correction, a delete, new batches")
         ok = _ingest(story, airflow, touched, title) and ok
     ok = attend(story, touched, partial(_ingest, story, airflow)) and ok
-    with chapter(say("部门申请，提供方审批", "Departments apply, providers decide")):
-        given = story.give_grants()
-    _say_grants(story, given)
-    with chapter(say("启动数据调用服务", "Serving the data-invocation API")):
-        story.serve()
-    entry = _call(story)
+    ok = demo_follow.tell(story, hook, today if fresh else None) and ok
+    right, called = demo_calls.call(story)
+    right = demo_calls.keep_receipt(story, called) and right
+    right = demo_calls.order_batch(story) and right
     with chapter(say("每类证照签发一份", "Issuing a licence of every kind")):
         issued = story.issue_each_kind(LANG)
     headings = (say("证照", "Licence"), say("证照标识", "Identifier"), "")
@@ -154,15 +165,14 @@ def _tell(story: Story, airflow: EmbeddedAirflow) -> int:
     with chapter(say("验证、伪造、撤销、再验证", "Verifying, forging, revoking, verifying again")):
         verdicts = story.judge()
     _say_verdicts(verdicts)
-    right = (verdicts.valid.exit_code, verdicts.forged.exit_code, verdicts.revoked.exit_code) == (
-        VALID,
-        FORGED,
-        REVOKED,
-    )
-    whole = _audit(story, entry)
-    if not (right and whole):
-        return LOG_INVALID
-    return OK if ok else DATA_INVALID
+    expected = (VALID, FORGED, REVOKED)
+    judged = (verdicts.valid.exit_code, verdicts.forged.exit_code, verdicts.revoked.exit_code)
+    right = judged == expected and right
+    right = demo_audit.audit(story, called) and right
+    right = demo_audit.tell_person(story, called) and right
+    if not right:
+        return LOG_INVALID, hook["id"]
+    return (OK if ok else DATA_INVALID), hook["id"]
 
 
 def _say_list(story: Story, *, already: bool) -> None:
@@ -263,43 +273,6 @@ def _name(department: Department) -> str:
     return department.name if LANG == "zh" else department.name_en
 
 
-def _call(story: Story) -> int:
-    """The two calls of the story: one answered, one denied; returns the entry of the first."""
-    from hub.client import CallDeniedError
-    from hub.demo.story import CALLED, MATTER
-
-    with chapter(
-        say(
-            "民政局为办理老年人优待证调用常住人口信息",
-            "The civil-affairs bureau calls population data for a senior citizen's card",
-        )
-    ):
-        person = story.someone()
-        with story.client(LANG) as client:
-            called = client.query(CALLED, {"citizen_id": person}, matter=MATTER, case="2026-MZ-000001")
-            try:
-                client.query(CALLED, {"citizen_id": person}, matter=MATTER, fields=["nation"])
-            except CallDeniedError as error:
-                denied = error.text(LANG)
-            else:
-                denied = say("越权调用未被拒绝！", "a call beyond the grant was NOT denied!")
-    masked = called.plain["masked"]
-    record = called.records[0]
-    headings = (say("信息项", "Field"), say("值", "Value"), "")
-    titles = {f.name: f.title if LANG == "zh" else f.name for f in story.list_.by_code[CALLED].fields}
-    table("", headings, ([titles[n], v, say("已脱敏", "masked") if n in masked else ""] for n, v in record.items()))
-    entry: int = called.receipt["entry"]
-    digest = called.receipt["leaf"]["facts"]["answer_digest"][:19]
-    note(
-        say(
-            f"  应答签名有效；回执：日志第 {entry} 条，应答摘要 {digest}…",
-            f"  The answer's signature holds; receipt: log entry {entry}, answer digest {digest}…",
-        )
-    )
-    note(say(f"  超出授权的调用：{denied}", f"  A call beyond the grant: {denied}"))
-    return entry
-
-
 def _say_verdicts(verdicts: Verdicts) -> None:
     rows = (
         (say("签发后", "as issued"), verdicts.valid),
@@ -308,60 +281,6 @@ def _say_verdicts(verdicts: Verdicts) -> None:
     )
     headings = (say("时点", "When"), say("结论", "Verdict"), say("退出码", "Exit code"))
     table("", headings, ([name, report.text(LANG).splitlines()[0], report.exit_code] for name, report in rows))
-
-
-def _audit(story: Story, entry: int) -> bool:
-    from hub.auditing import replay, verify_log
-
-    with chapter(say("审计：重算日志，重放调用", "Auditing: recomputing the log, replaying the call")):
-        log = verify_log(story.settings)
-        again = replay(story.settings, entry)
-    note(
-        say(
-            f"  日志 {log.size} 个条目，{len(log.faults)} 处问题；重放第 {entry} 条：",
-            f"  {log.size} entries, {len(log.faults)} faults; replay of entry {entry}: ",
-        )
-        + again.text(LANG).splitlines()[-1]
-    )
-    return not log.faults and again.verdict == "same"
-
-
-def _what_next(settings: Settings, airflow: EmbeddedAirflow, *, serving: bool) -> None:
-    from hub.demo.story import CALLED, MATTER
-
-    tampered = settings.home / "demo" / "tampered.licence.json"
-    shown = tampered.relative_to(Path.cwd()) if tampered.is_relative_to(Path.cwd()) else tampered
-    server = "" if settings.api_port == DEFAULT_API_PORT else f" --server http://{LOOPBACK}:{settings.api_port}"
-    out.print(say("接下来可以试试：", "What to type next:"), style="bold")
-    lines = [
-        ("zhengtong search 驾照", say("检索资源", "search the catalogue")),
-        (f"zhengtong resource show {CALLED} --by MZJ:window-1", say("资源页", "the page of a resource")),
-        ("zhengtong request list --department MZJ", say("申请及其经过", "applications, and what became of them")),
-        ("zhengtong ingest status", say("每个资源最近一次归集", "every resource's latest load")),
-        ("zhengtong ingest plan", say("下一次归集将做什么", "what the next loads would do")),
-        (f"zhengtong ingest rejects {CALLED}", say("拒绝的记录及原因", "what was rejected, and why")),
-        (f"zhengtong verify {shown}", say("篡改的证照", "the tampered licence")),
-        ("zhengtong audit verify", say("由条目重算日志", "recompute the log from its entries")),
-    ]
-    if serving:
-        lines.insert(
-            3,
-            (
-                f"zhengtong call {CALLED} citizen_id=- --purpose {MATTER}{server}",
-                say("以民政局身份调用", "call as the civil-affairs bureau"),
-            ),
-        )
-    for command, what in lines:
-        out.print(f"  .venv/bin/{command}    # {what}", markup=False)
-    if serving:
-        api = f"http://127.0.0.1:{settings.api_port}"
-        note(
-            say(
-                f"数据调用服务 {api}/v1/catalog ；Airflow {airflow.url} （用户 admin，口令见 {airflow.password_file}）",
-                f"API {api}/v1/catalog; Airflow {airflow.url} (user admin, password in {airflow.password_file})",
-            )
-        )
-        note(say("按 Ctrl-C 停止。", "Ctrl-C stops."))
 
 
 def add_to(app: typer.Typer) -> None:

@@ -76,7 +76,7 @@ def pack(
     with at_desk(by, log, key_file, index) as given:
         query = query_of(given, persons=persons, subjects=subjects, since=since, until=until)
         if entries is not None:
-            places = _places(entries)
+            places = places_of(entries)
         else:
             reading = covered(given, reading=False)
             places = [hit.index for hit in given.desk.find(query, reading=reading)]
@@ -142,7 +142,8 @@ def check(
     return {"holds": OK, "unpinned": UNDECIDED}.get(report.verdict, LOG_INVALID)
 
 
-def _places(text: str) -> list[int]:
+def places_of(text: str) -> list[int]:
+    """The numbers of entries that *text* names, as ``1,5,9-12``."""
     found: list[int] = []
     for part in text.split(","):
         match = _RANGE.fullmatch(part.strip())

@@ -60,10 +60,16 @@ def _cell(value: object) -> str:
     return text.replace("[", r"\[")
 
 
+# What a hub said of a call, by its HTTP status; any other is the request's own fault.
+_EXITS_OF_STATUS = {401: NOT_PERMITTED, 403: NOT_PERMITTED, 404: NOT_FOUND, 409: CONFLICT, 500: UNEXPECTED}
+
+
 def exit_code_of(error: Exception) -> int:
     """The exit code of an error of ours, by what the caller does next (docs/operations.md)."""
     from connectors.errors import ConnectorError
     from hub import errors as hub_errors
+    from hub.batches.errors import ManifestInvalidError
+    from hub.client import errors as client_errors
     from licence.errors import LicenceError
     from warehouse.errors import CommitConflictError, WarehouseError
 
@@ -82,7 +88,10 @@ def exit_code_of(error: Exception) -> int:
         (hub_errors.SeveralRecordsError, USAGE),
         (hub_errors.NoIssuingGrantError, NOT_PERMITTED),
         ((hub_errors.KeyRefusedError, hub_errors.DeniedError), NOT_PERMITTED),
-        (hub_errors.AnswerRefusedError, SIGNATURE_INVALID),
+        ((hub_errors.AnswerRefusedError, ManifestInvalidError), SIGNATURE_INVALID),
+        (client_errors.HubCertificateError, SIGNATURE_INVALID),
+        ((client_errors.HubUnreachableError, client_errors.CallUnavailableError), TRY_AGAIN),
+        ((client_errors.ProfileError, client_errors.ClientSettingError), USAGE),
         (hub_errors.TryAgainError, TRY_AGAIN),
         (hub_errors.RequestError, USAGE),
         (CommitConflictError, CONFLICT),
@@ -97,6 +106,11 @@ def exit_code_of(error: Exception) -> int:
     for kinds, code in codes:
         if isinstance(error, kinds):
             return code
+    if isinstance(error, client_errors.CallFailedError):
+        quota = error.problem_code == "quota_exhausted"
+        return QUOTA_EXHAUSTED if quota else _EXITS_OF_STATUS.get(error.status, USAGE)
+    if isinstance(error, client_errors.BatchNotReadyError):
+        return WAITING if error.under_way else CONFLICT
     if isinstance(error, ConnectorError):
         return TRY_AGAIN if error.retryable else DATA_INVALID
     return UNEXPECTED

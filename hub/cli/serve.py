@@ -1,4 +1,4 @@
-"""`zhengtong serve`: the data-invocation API on loopback."""
+"""`zhengtong serve`: the data-invocation API, on loopback or, with TLS, where departments reach it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import os
 import shutil
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hub.cli.language import say
 from hub.cli.output import OK, note
-from hub.errors import PortInUseError
+from hub.errors import PortInUseError, QueryInvalidError
 from hub.settings import LOOPBACK, Settings
+
+if TYPE_CHECKING:
+    from hub.api.tls import Tls
 
 
 def check_port(port: int, host: str = LOOPBACK) -> None:
@@ -23,10 +26,11 @@ def check_port(port: int, host: str = LOOPBACK) -> None:
     Raises:
         PortInUseError: another program listens there.
     """
-    with socket.socket() as probe:
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind(address)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise PortInUseError(host=host, port=port, other=port + 1) from error
@@ -39,23 +43,60 @@ def serve(
     workers: Annotated[
         int, typer.Option(min=1, max=64, help=say("工作进程数，宜与处理器核数相同", "processes; as many as cores"))
     ] = 1,
+    certificate: Annotated[
+        Path | None,
+        typer.Option("--certificate", help=say("自行启用 TLS：证书链文件（PEM）", "speak TLS: its certificates, PEM")),
+    ] = None,
+    private_key: Annotated[
+        Path | None, typer.Option("--private-key", help=say("证书的私钥文件（PEM）", "the certificate's key, PEM"))
+    ] = None,
+    client_ca: Annotated[
+        Path | None,
+        typer.Option(
+            "--client-ca",
+            help=say("签发客户端证书的机构证书（PEM）", "authorities of clients' certificates, PEM"),
+        ),
+    ] = None,
+    host: Annotated[
+        str, typer.Option("--host", help=say("监听地址；非本机地址须启用 TLS", "address; TLS unless this machine's"))
+    ] = LOOPBACK,
 ) -> int:
     """Serve until Ctrl-C."""
     settings = Settings.from_environment()
     chosen = settings.api_port if port is None else port
-    check_port(chosen)
-    note(
-        say(
-            f"数据调用服务：http://{LOOPBACK}:{chosen}/v1/catalog （Ctrl-C 停止）",
-            f"Data-invocation API: http://{LOOPBACK}:{chosen}/v1/catalog (Ctrl-C stops)",
-        )
-    )
+    tls = _tls(certificate, private_key, client_ca, host)
+    check_port(chosen, host)
+    where = f"{'http' if tls is None else 'https'}://{f'[{host}]' if ':' in host else host}:{chosen}/v1/catalog"
+    note(say(f"数据调用服务：{where} （Ctrl-C 停止）", f"Data-invocation API: {where} (Ctrl-C stops)"))
     _share_metrics(settings.home / "metrics")
     # Only now: the metrics' folder is looked at on import.
     from hub.api import serving
 
-    serving.run(LOOPBACK, chosen, workers=workers)
+    serving.run(host, chosen, workers=workers, tls=tls)
     return OK
+
+
+def _tls(certificate: Path | None, private_key: Path | None, client_ca: Path | None, host: str) -> Tls | None:
+    """The files of TLS, if it is to be spoken. Nobody outside is answered in the clear.
+
+    Raises:
+        QueryInvalidError: one of the options needs another.
+        TlsFilesError: one of the files cannot be used.
+    """
+    from hub.api.tls import Tls
+
+    if certificate is None or private_key is None:
+        alone = next((n for n, f in (("--certificate", certificate), ("--private-key", private_key)) if f), None)
+        if alone or client_ca is not None or host != LOOPBACK:
+            raise QueryInvalidError(
+                where=alone or ("--host" if client_ca is None else "--client-ca"),
+                why="it goes with `--certificate` and `--private-key`",
+                why_zh="须与 `--certificate` 和 `--private-key` 一起使用",
+            )
+        return None
+    tls = Tls(certificate, private_key, client_ca)
+    tls.check()
+    return tls
 
 
 def _share_metrics(folder: Path) -> None:

@@ -46,7 +46,7 @@ class Called:
         found: Mapping[str, Any] = self.plain["receipt"]
         return found
 
-    def frame(self) -> pd.DataFrame:
+    def to_pandas(self) -> pd.DataFrame:
         """The records as a pandas data frame, a column for each field; texts stay texts.
 
         Of a query for several, ``_asked`` says for which set of keys, from 0, a record was found.
@@ -55,8 +55,8 @@ class Called:
 
         return pd.DataFrame(self._rows(), columns=self._columns() or None)
 
-    def arrow(self) -> pa.Table:
-        """The records as an Arrow table; columns as in `frame`."""
+    def to_arrow(self) -> pa.Table:
+        """The records as an Arrow table; columns as in `to_pandas`."""
         import pyarrow as pa  # noqa: PLC0415 - only whoever asks needs it
 
         rows, columns = self._rows(), self._columns()

@@ -9,22 +9,24 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from hub.client.changes import NOW
+from hub.client.lines import Awaiting, Waiting, awaiting, waiting
 from hub.client.wire import Asked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from hub.client.answers import Called
+    from hub.client.talk import Talk, Talker
 
 
-class Hooks:
-    """The web hooks of one client's department. Every method raises as `Client.query`."""
+class HookTalks:
+    """The web hooks of one client's department. Every talk raises as `Client.query`."""
 
-    def __init__(self, exchange: Callable[[Asked], Called]) -> None:
-        self._exchange = exchange
+    def __init__(self, talker: Talker) -> None:
+        self._talker = talker
 
     def register(
         self,
+        /,
         code: str,
         url: str,
         *,
@@ -33,7 +35,7 @@ class Hooks:
         grant: str | None = None,
         cursor: str = NOW,
         **purpose: str,
-    ) -> Mapping[str, Any]:
+    ) -> Talk[Mapping[str, Any]]:
         """Have *url* called when resource *code* has changed since *cursor*; it is challenged first."""
         body: dict[str, Any] = {
             "resource": code,
@@ -43,28 +45,51 @@ class Hooks:
         }
         body |= {"fields": list(fields)} if fields else {}
         body |= {"grant": grant} if grant else {}
-        return self._exchange(Asked("POST", "/v1/hooks", body)).plain
+        # Sent twice it would be two hooks.
+        return (yield from self._talker.exchange(Asked("POST", "/v1/hooks", body))).plain
 
-    def find(self, *, ended: bool = False) -> Sequence[Mapping[str, Any]]:
+    def find(self, *, ended: bool = False) -> Talk[Sequence[Mapping[str, Any]]]:
         """The hooks that go on, or those that have *ended*, the newest first."""
-        found: Sequence[Mapping[str, Any]] = self._exchange(
-            Asked("GET", f"/v1/hooks?ended={str(ended).lower()}")
-        ).plain["hooks"]
+        found: Sequence[Mapping[str, Any]] = (yield from self._read(f"/v1/hooks?ended={str(ended).lower()}"))["hooks"]
         return found
 
-    def get(self, id_: str) -> Mapping[str, Any]:
+    def get(self, id_: str) -> Talk[Mapping[str, Any]]:
         """One hook."""
-        return self._exchange(Asked("GET", _address(id_))).plain
+        found: Mapping[str, Any] = yield from self._read(_address(id_))
+        return found
 
-    def deliveries(self, id_: str, *, limit: int = 100) -> Sequence[Mapping[str, Any]]:
+    def deliveries(self, id_: str, *, limit: int = 100) -> Talk[Sequence[Mapping[str, Any]]]:
         """Its calls and every try of them, the newest first."""
-        plain = self._exchange(Asked("GET", f"{_address(id_)}/deliveries?limit={limit}")).plain
+        plain = yield from self._read(f"{_address(id_)}/deliveries?limit={limit}")
         found: Sequence[Mapping[str, Any]] = plain["deliveries"]
         return found
 
-    def take(self, id_: str, step: str) -> Mapping[str, Any]:
+    def take(self, id_: str, step: str) -> Talk[Mapping[str, Any]]:
         """Take the *step*: pause, resume, retry or end."""
-        return self._exchange(Asked("POST", f"{_address(id_)}:{quote(step, safe='')}", {})).plain
+        return (yield from self._talker.exchange(Asked("POST", f"{_address(id_)}:{quote(step, safe='')}", {}))).plain
+
+    def _read(self, path: str) -> Talk[Mapping[str, Any]]:
+        return (yield from self._talker.exchange(Asked("GET", path, repeatable=True))).plain
+
+
+class Hooks(Waiting[HookTalks]):
+    """The web hooks of one client's department. Every method raises as `Client.query`."""
+
+    register = waiting(HookTalks.register)
+    find = waiting(HookTalks.find)
+    get = waiting(HookTalks.get)
+    deliveries = waiting(HookTalks.deliveries)
+    take = waiting(HookTalks.take)
+
+
+class AsyncHooks(Awaiting[HookTalks]):
+    """As `Hooks`, to be awaited."""
+
+    register = awaiting(HookTalks.register)
+    find = awaiting(HookTalks.find)
+    get = awaiting(HookTalks.get)
+    deliveries = awaiting(HookTalks.deliveries)
+    take = awaiting(HookTalks.take)
 
 
 def _address(id_: str) -> str:

@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import quote
 
-import httpx
-
-from hub.client.changes import NOW, PAGE, Changes, Position
-from hub.client.errors import CallUnavailableError, HubUnreachableError
-from hub.client.hooks import Hooks
+from hub.client.calls import CallTalks, Shelf
+from hub.client.changes import NOW, PAGE, Changes, Pages, Position
+from hub.client.hooks import Hooks, HookTalks
+from hub.client.lines import Line, Waiting, waiting
 from hub.client.profile import Profile
-from hub.client.wire import Asked, Got, Wire, wait_s
-from hub.errors import AnswerRefusedError
+from hub.client.talk import PATIENCE_S, SILENCE_S, TRIES, Patience, Talker
+from hub.client.wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
-    from hub.batches.client import BatchClient
-    from hub.client.answers import Called
+    import httpx
+
+    from hub.batches.client import Batches
     from hub.signing.algorithms import PrivateKey
 
-TIMEOUT_S = 30.0
-TRIES = 3
 
-
-class Client:
+class Client(Waiting[CallTalks]):
     """Calls one hub. *key* is a caller key, or the system's own private key, with which every request is signed.
 
-    *verifier_key* is the hub's ``ed25519:…`` answer key, or several in lines: no other's answers are believed. With
-    *tries* above 1 a call is sent again when the hub cannot be reached or says when to come again; give it a *name* if
-    a repetition must not count twice. A client may be shared by threads; use it as a context. *http* lets a test or a
-    proxy bring its own connection.
+    *verifier_key* is the hub's ``ed25519:…`` answer key, or several in lines: no other's answers are believed. A
+    client may be shared by threads; use it as a context.
+
+    A call is tried up to *tries* times within *patience_s* seconds, waits included, where that is safe: when no
+    connection came about, when the hub says when to come again, and, of what may be sent twice, when the answer was
+    lost. So that a query may be, the client names each of them (`once`): it counts once however often it is sent. The
+    name costs the hub two writes; with ``once=False`` a call without a *name* of yours is never sent again after its
+    answer was lost. *silence_s*: how long the hub may say nothing.
+
+    *ca_file*: the certificates (PEM) that a hub at https is trusted by, instead of the public ones. *http* lets a test
+    or a proxy bring its own connection.
+
+    Raises:
+        ClientSettingError: address, key, answer key or certificates cannot be used.
     """
 
     def __init__(
@@ -45,23 +50,25 @@ class Client:
         *,
         lang: str = "zh",
         sandbox: bool = False,
+        once: bool = True,
         tries: int = TRIES,
+        patience_s: float = PATIENCE_S,
+        silence_s: float = SILENCE_S,
+        ca_file: Path | None = None,
         http: httpx.Client | None = None,
     ) -> None:
-        self._wire = Wire(base_url, key, verifier_key, lang=lang, sandbox=sandbox)
-        self._tries = tries
-        # No proxy from the environment: the key goes to the address that was given and nowhere else.
-        self._http = http or httpx.Client(timeout=TIMEOUT_S, trust_env=False)
+        wire = Wire(base_url, key, verifier_key, lang=lang, sandbox=sandbox, once=once and tries > 1)
+        talker = Talker(wire, Patience(tries, patience_s, silence_s))
+        super().__init__(Line(talker, ca_file, http), CallTalks(talker))
 
     @classmethod
-    def from_profile(cls, name: str = "default", path: Path | None = None, **more: Any) -> Self:  # noqa: ANN401
-        """The client of a profile (`hub.client.profile`); *more* as for the constructor.
+    def from_profile(cls, name: str = "default", path: Path | None = None, **more: Any) -> Self:  # noqa: ANN401 - as they are
+        """The client of a profile (`hub.client.profile`); *more* as for the constructor, before what the profile says.
 
         Raises:
-            ProfileError: there is none, or it lacks something.
+            ProfileError: there is none, it lacks something, or its key is open to others.
         """
-        profile = Profile.load(name, path)
-        return cls(profile.url, profile.key, profile.answer_key, lang=profile.lang, sandbox=profile.sandbox, **more)
+        return cls(**{**Profile.load(name, path).settings(), **more})
 
     def __enter__(self) -> Self:
         return self
@@ -71,56 +78,16 @@ class Client:
 
     def close(self) -> None:
         """Close the connection."""
-        self._http.close()
+        self._line.http.close()
 
-    def query(
-        self,
-        code: str,
-        keys: Mapping[str, str] | Sequence[Mapping[str, str]],
-        *,
-        matter: str,
-        fields: Sequence[str] | None = None,
-        grant: str | None = None,
-        name: str | None = None,
-        **purpose: str,
-    ) -> Called:
-        """Look up the records of resource *code* that fit *keys*, or each of up to 500 sets of keys.
+    query = waiting(CallTalks.query)
+    verify = waiting(CallTalks.verify)
+    explain = waiting(CallTalks.explain)
+    resource = waiting(CallTalks.resource)
 
-        *purpose* may add case, operator, replaces. *name*: see the class.
-
-        Raises:
-            CallFailedError: see its kinds. AnswerRefusedError: do not believe what came. HubUnreachableError.
-        """
-        return self._exchange(
-            self._wire.query(code, keys, fields=fields, grant=grant, name=name, matter=matter, **purpose)
-        )
-
-    def verify(
-        self,
-        code: str,
-        keys: Mapping[str, str],
-        claims: Mapping[str, str | int | bool],
-        *,
-        matter: str,
-        grant: str | None = None,
-        name: str | None = None,
-        **purpose: str,
-    ) -> Called:
-        """Ask whether *claims* hold for the record that fits *keys*. Raises as `query`."""
-        return self._exchange(self._wire.verify(code, keys, claims, grant=grant, name=name, matter=matter, **purpose))
-
-    def explain(
-        self,
-        code: str,
-        *,
-        matter: str,
-        action: str = "query",
-        fields: Sequence[str] = (),
-        keys: Sequence[str] = (),
-        grant: str | None = None,
-    ) -> Mapping[str, Any]:
-        """Whether such a call would be allowed now, with what, and why not. Raises as `query`."""
-        return self._exchange(self._wire.explain(code, action, fields, keys, grant=grant, matter=matter)).plain
+    def catalog(self) -> Iterable[Mapping[str, Any]]:
+        """Every resource of the catalogue, page by page. Iterating raises as `query`."""
+        return Pages(Shelf(self._line.talker), self._line)
 
     def changes(
         self,
@@ -139,55 +106,17 @@ class Client:
         `problem_code` ``cursor_lapsed``: begin anew, with all rows and the cursor ``now``.
         """
         rest = {"fields": fields, "grant": grant, "matter": matter, **purpose}
-        return Changes(Position(self._wire, code, cursor, limit, rest), self._exchange)
+        return Changes(Position(self._line.talker, code, cursor, limit, rest), self._line)
 
     @property
-    def batches(self) -> BatchClient:
+    def batches(self) -> Batches:
         """Orders many rows and fetches their files, over this client's connection and with its key."""
         # Whoever makes single calls needs none of it.
-        from hub.batches.client import BatchClient  # noqa: PLC0415
+        from hub.batches.client import Batches, BatchTalks  # noqa: PLC0415
 
-        return BatchClient.over(self._wire, self._http)
+        return Batches(self._line, BatchTalks(self._line.talker))
 
     @property
     def hooks(self) -> Hooks:
         """The department's web hooks."""
-        return Hooks(self._exchange)
-
-    def catalog(self) -> Iterator[Mapping[str, Any]]:
-        """Every resource of the catalogue, page by page. Raises as `query`."""
-        page = seen = 0
-        total = 1
-        while seen < total:
-            page += 1
-            plain = self._exchange(Asked("GET", f"/v1/catalog?page={page}&size=200")).plain
-            items, total = plain["items"], int(plain["total"])
-            if not items and seen < total:
-                raise AnswerRefusedError(why="the catalogue ends before its own total")
-            seen += len(items)
-            yield from items
-
-    def resource(self, code: str) -> Mapping[str, Any]:
-        """The metadata of one resource. Raises as `query`."""
-        return self._exchange(Asked("GET", f"/v1/resources/{quote(code, safe='')}")).plain
-
-    def _exchange(self, asked: Asked) -> Called:
-        tried = 0
-        while True:
-            try:
-                return self._once(asked)
-            except (HubUnreachableError, CallUnavailableError) as error:
-                tried += 1
-                wait = wait_s(error, tried)
-                if tried >= self._tries or wait is None:
-                    raise
-                time.sleep(wait)
-
-    def _once(self, asked: Asked) -> Called:
-        sent = self._wire.sent(asked)
-        try:
-            got = self._http.request(sent.method, sent.url, content=sent.content or None, headers=sent.fields)
-        except httpx.TransportError as error:
-            raise HubUnreachableError(url=self._wire.base_url, why=type(error).__name__) from error
-        fields = {name.lower(): value for name, value in got.headers.items()}
-        return self._wire.believed(asked, sent, Got(got.status_code, fields, got.content))
+        return Hooks(self._line, HookTalks(self._line.talker))

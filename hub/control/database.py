@@ -137,9 +137,12 @@ class Generations:
     def __init__(self, control: Control) -> None:
         self._control = control
         self._connection: Any = None
+        self._closed = False
 
     def __call__(self) -> int:
         """As `Control.generation`. Raises: as there."""
+        if self._closed:
+            return self._control.generation()
         try:
             if self._connection is None:
                 pooled = self._control.engine.raw_connection()
@@ -150,11 +153,15 @@ class Generations:
             row = self._connection.execute(_GENERATION_SQL).fetchone()
             return int(row[0])
         except Exception:  # noqa: BLE001 - of any driver; what is wrong is said by the other way
-            self.close()
+            self._let_go()
             return self._control.generation()
 
     def close(self) -> None:
-        """Close the connection; the next question opens another."""
+        """Close the connection, for good: who asks later is answered by the pool."""
+        self._closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(Exception):

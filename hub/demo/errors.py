@@ -3,7 +3,8 @@
 DemoError
 ├── CityFolderOccupiedError     choose another folder: this one holds something else
 ├── CityMissingError            build the city first
-└── DayOrderError               advance to the next day first
+├── DayOrderError               advance to the next day first
+└── DemoProcessError            look at its log: a process of the demonstration ended, or does not answer
 """
 
 from __future__ import annotations
@@ -41,3 +42,11 @@ class DayOrderError(DemoError):
     code = "demo_day_order"
     en = "The city stands at day {day}; day {wanted} cannot come next. Advance to day {next} first."
     zh = "城市当前为第 {day} 天，不能直接进入第 {wanted} 天，请先进入第 {next} 天。"
+
+
+class DemoProcessError(DemoError):
+    """A process that the demonstration started does not answer."""
+
+    code = "demo_process"
+    en = "The demonstration's process `{name}` does not answer. Its log says why: `{log}`."
+    zh = "演示进程 `{name}` 没有应答，原因见其日志 `{log}`。"

@@ -8,33 +8,28 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import uvicorn
-import yaml
-
-from catalog.application import Application, FieldWish, State, from_plain
 from catalog.load import load
-from hub import applications, grants
-from hub.actors import Actor
-from hub.api import create_app
-from hub.callers import issue_key
-from hub.client import Client
 from hub.control import Control
 from hub.demo import city
 from hub.demo.attention import Attention
+from hub.demo.auditor import Auditor
+from hub.demo.calls import CALLED, MATTER, Calls
 from hub.demo.days import advance
 from hub.demo.faults import REFERENCES
+from hub.demo.follow import Follower
+from hub.demo.granted import give_grants
+from hub.demo.processes import Processes
 from hub.demo.simulator import MarketSimulator
+from hub.demo.systems import ALL, WINDOW, Systems
 from hub.errors import DemoMissingError, LicenceExistsError
 from hub.evidence import Evidence
-from hub.files import create_once, replace_file
+from hub.files import replace_file
 from hub.licensing import Licensing
 from hub.loads import LoadReport, of_run
 from hub.office import Office
@@ -42,7 +37,6 @@ from hub.published import Published, current_list
 from hub.publishing import publish
 from hub.registry import dag_of
 from hub.scheduler import RunState
-from hub.settings import LOOPBACK
 from hub.storing import open_warehouse
 from licence.lifecycle import Action
 from licence.trust import TrustStore
@@ -50,29 +44,28 @@ from licence.verify import verify
 from warehouse.errors import TableMissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from catalog.decide import Grant
     from catalog.model import ResponsibilityList
+    from hub.client import Client
     from hub.demo.manifest import CityManifest, DayChanges
+    from hub.demo.systems import Registered
     from hub.licensing import Issued
     from hub.scheduler import EmbeddedAirflow
     from hub.settings import Settings
-    from licence.model import LicenceKind
     from licence.report import VerificationReport
     from warehouse.engine import Warehouse
+
+__all__ = ["CALLED", "DAGS", "DATA", "MATTER", "OFFICE", "STORY_KIND", "Story", "Verdicts", "forge"]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA = REPOSITORY / "demo"
 DAGS = REPOSITORY / "dags"
 SEED = 3412
 OFFICE = "SZJ:hub-office"
-APPLYING_POST, REVIEWING_POST = "data-officer", "data-reviewer"
-# The story: the civil-affairs bureau takes an application for a senior citizen's card without asking for paper.
-CALLER, CALLED, MATTER = "MZJ", "3010010001", "341200-MZJ-0001"
 STORY_KIND = "营业执照"
 RUN_TIMEOUT_S = 1200
-START_TIMEOUT_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +91,7 @@ class Story:
         self.seed = seed
         self.scale = scale
         self._market: MarketSimulator | None = None
-        self._api: uvicorn.Server | None = None
-        self._api_thread: threading.Thread | None = None
+        self._follower: Follower | None = None
 
     # --- the city and its list -----------------------------------------------------------------------------------
 
@@ -201,108 +193,81 @@ class Story:
     # --- grants and calls ----------------------------------------------------------------------------------------
 
     def give_grants(self) -> list[Grant]:
-        """Get the grants of ``demo/applications.yaml`` as departments do: one post applies, another agrees.
+        """Get the grants of ``demo/applications.yaml`` as departments do: one post applies, another agrees."""
+        return give_grants(self.office, DATA / "applications.yaml")
 
-        What is granted already is not applied for again; what an earlier demonstration left waiting is decided.
-        """
-        plain = yaml.safe_load((DATA / "applications.yaml").read_text(encoding="utf-8"))
-        kinds = Licensing.open(self.settings).kinds.values()
-        wanted = [self._wanted(entry, kinds) for entry in plain["applications"]]
-        return [self._granted(self.office, application) for application in wanted]
-
-    @staticmethod
-    def _wanted(entry: dict[str, Any], kinds: Iterable[LicenceKind]) -> Application:
-        face = {f"签发{k.name}": k.source_fields for k in kinds if k.resource == entry["resource"]}
-        if entry["fields"] == "face":
-            reasons = {name: f"{title}，证面内容" for title, names in face.items() for name in names}
-        else:
-            reasons = entry["fields"]
-        return Application(
-            applicant=entry["applicant"],
-            resource=entry["resource"],
-            purposes=tuple(entry["purposes"]),
-            fields=tuple(FieldWish(name, reason) for name, reason in reasons.items()),
-            actions=tuple(entry["actions"]),
-            term_days=entry["term_days"],
-            ground=entry.get("ground") or "、".join(face),
-        )
-
-    def _granted(self, office: Office, application: Application) -> Grant:
-        applicant, resource = application.applicant, application.resource
-        asked = application.asked
-        for known in grants.find(office, consumer=applicant, resource=resource, ended=False):
-            held = known.grant
-            if (set(held.fields), held.purposes, held.actions) == (set(asked.fields), asked.purposes, asked.actions):
-                return held
-        waiting = [
-            case
-            for case in applications.find(office, concerning=applicant, resource=resource, state=State.SUBMITTED)
-            if from_plain(case.value).asked == asked
-        ]
-        applied_by = Actor(applicant, APPLYING_POST)
-        case = waiting[0] if waiting else applications.apply(office, application, actor=applied_by)
-        if case.open:
-            # Another post, also where a department asks itself for what it keeps.
-            case = applications.approve(office, case.id, actor=Actor(case.answerer, REVIEWING_POST))
-        return grants.get(self.control, str(case.value["grant"])).grant
-
-    def caller_key(self) -> str:
-        """The civil-affairs bureau's caller key, issued once and kept where that bureau keeps its own."""
-
-        def admit() -> bytes:
-            evidence = Evidence.open(self.settings)
-            issued = issue_key(self.control, evidence, self.list_, department=CALLER, name="service window", by=OFFICE)
-            return issued.key.encode()
-
-        return create_once(self.key_file, admit, mode=0o600).decode()
-
-    @property
-    def key_file(self) -> Path:
-        """Where the demonstration's caller keeps its key."""
-        return self.settings.caller_key
+    @cached_property
+    def processes(self) -> Processes:
+        """The API and the witness, which run in processes of their own until `stop`."""
+        return Processes(self.settings, self.papers)
 
     def serve(self) -> str:
-        """Serve the data-invocation API in this process until `stop`; returns its address."""
-        config = uvicorn.Config(
-            create_app(self.settings),
-            host=LOOPBACK,
-            port=self.settings.api_port,
-            log_level="warning",
-            access_log=False,
-        )
-        self._api = uvicorn.Server(config)
-        # Signals belong to the command line, which ends every part in its turn.
-        self._api_thread = threading.Thread(target=self._api.run, name="api", daemon=True)
-        self._api_thread.start()
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not self._api.started and self._api_thread.is_alive() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return f"http://{LOOPBACK}:{self.settings.api_port}"
+        """Serve the data-invocation API; returns its address when it answers."""
+        return self.processes.serve()
+
+    @property
+    def papers(self) -> Path:
+        """What the demonstration leaves for people to look at."""
+        return self.settings.home / "demo"
+
+    @cached_property
+    def systems(self) -> Systems:
+        """The departments' client systems."""
+        return Systems(self.office, self.settings.caller_key.parent, OFFICE)
+
+    def register(self, lang: str) -> list[Registered]:
+        """Register every client system, with a caller key of the first for the command line. The API must answer."""
+        found = [self.systems.register(system) for system in ALL]
+        self.systems.bearer_key(WINDOW, self.settings.caller_key)
+        self.systems.write_profiles(self.processes.url, lang)
+        return found
+
+    def client(self, lang: str = "zh") -> Client:
+        """The client of the service window, which signs what it asks."""
+        self.register(lang)
+        return self.systems.client(WINDOW)
+
+    def calls(self, lang: str) -> Calls:
+        """What is asked of the API."""
+        return Calls(self.systems, self.processes.url, self.list_, lang)
+
+    @property
+    def follower(self) -> Follower:
+        """The department that keeps up with changes."""
+        self._follower = self._follower or Follower(self.systems, self.papers / "follow")
+        return self._follower
+
+    @property
+    def auditor(self) -> Auditor:
+        """The auditor, and the service hall."""
+        return Auditor(self.office, self.papers)
 
     def stop(self) -> None:
-        """End the API, answering what it has begun, and the department's simulator."""
-        if self._api is not None and self._api_thread is not None:
-            self._api.should_exit = True
-            self._api_thread.join()
-            self._api = None
+        """End the API, answering what it has begun, the witness, and both departments' own servers."""
+        self.processes.stop()
+        if self._follower is not None:
+            self._follower.stop()
+            self._follower = None
         if self._market is not None:
             self._market.stop()
             self._market = None
         self.control.close()
 
-    def client(self, lang: str = "zh") -> Client:
-        """The caller's client, with the key by which it checks answers pinned from this deployment."""
-        return Client(
-            f"http://{LOOPBACK}:{self.settings.api_port}",
-            self.caller_key(),
-            self.settings.answer_key.read_text().strip(),
-            lang=lang,
-        )
-
     def someone(self) -> str:
         """The citizen at the window: the eldest of the population, by the same order every time."""
+        return self.eldest(1)[0]
+
+    def person_file(self) -> Path:
+        """A file with that citizen's number, so that no command line and no shell's history need hold it."""
+        file = self.papers / "person.txt"
+        replace_file(file, f"{self.someone()}\n".encode(), mode=0o600)
+        return file
+
+    def eldest(self, count: int) -> list[str]:
+        """The eldest of the population, the very eldest first."""
         rows = self.warehouse.scan(CALLED, None, None, ["citizen_id", "birth_date"])
-        return str(min(rows, key=lambda row: (str(row["birth_date"]), str(row["citizen_id"])))["citizen_id"])
+        ordered = sorted(rows, key=lambda row: (str(row["birth_date"]), str(row["citizen_id"])))
+        return [str(row["citizen_id"]) for row in ordered[:count]]
 
     @cached_property
     def warehouse(self) -> Warehouse:

@@ -95,6 +95,18 @@ class CertificateError(SigningError):
     zh = "客户端证书未在平台为该系统登记，或已失效。请在平台登记。"
 
 
+class NoncesForgottenError(TryAgainError):
+    """It was signed before what is remembered begins: the hub, or its machine, was started since, or a clock set back.
+
+    It is not taken, for it may have been; signed anew it is.
+    """
+
+    code = "signature_unsure"
+    retry_after_s = 1
+    en = "It cannot be told whether this request was received before. Send it again, signed anew, in a second."
+    zh = "无法确定该请求此前是否已收到。请一秒后重新签名再发送。"
+
+
 class NoncesFullError(TryAgainError):
     """More requests came within the window than can be remembered: none is taken unremembered."""
 

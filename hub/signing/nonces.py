@@ -10,7 +10,7 @@ import hashlib
 import threading
 from typing import Protocol
 
-from hub.signing.errors import NoncesFullError, SignatureReplayedError
+from hub.signing.errors import NoncesForgottenError, NoncesFullError, SignatureReplayedError
 
 LIFETIME_S = 300
 """How long after it was signed a request is taken."""
@@ -30,7 +30,8 @@ class Nonces(Protocol):
         """Remember *nonce* of *key_id* up to *until* (POSIX seconds).
 
         Raises:
-            SignatureReplayedError: it was taken before, or may have been.
+            SignatureReplayedError: it was taken before.
+            NoncesForgottenError: it may have been.
             NoncesFullError: it could not be remembered, so it must not be taken.
         """
 
@@ -56,7 +57,9 @@ class MemoryNonces:
         with self._lock:
             self._forget(now)
             # A clock that was set back would let in again what is forgotten by now.
-            if until <= self._forgotten or any(digest in span for span in self._spans.values()):
+            if until <= self._forgotten:
+                raise NoncesForgottenError
+            if any(digest in span for span in self._spans.values()):
                 raise SignatureReplayedError
             if self._count >= self._most:
                 raise NoncesFullError

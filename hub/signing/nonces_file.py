@@ -22,7 +22,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from hub.signing.errors import NoncesFullError, SignatureReplayedError
+from hub.signing.errors import NoncesForgottenError, NoncesFullError, SignatureReplayedError
 from hub.signing.nonces import LIFETIME_S, SKEW_S
 
 BUCKETS: Final = 1 << 16
@@ -85,7 +85,7 @@ class FileNonces:
         (horizon,) = _HORIZON.unpack_from(data, _HORIZON_AT)
         # A clock that was set back would let in again what is forgotten by now.
         if until <= horizon:
-            raise SignatureReplayedError
+            raise NoncesForgottenError
         found = data.find(digest, begin + _SLOT_BYTES, end)
         while found >= 0:
             if (found - begin) % _SLOT_BYTES == 0:

@@ -73,12 +73,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """Whose request it was, and when it was signed."""
+    """Whose request it was, and when it was signed; and what shows it: the *signature* by *key* over *base*."""
 
     key_id: str
     created: datetime
     nonce: str
     covered: tuple[str, ...]
+    base: bytes
+    signature: bytes
+    key: PublicKey
 
 
 def sign(
@@ -148,10 +151,12 @@ def verify(
     # A key is of one algorithm. What the message says of it may only agree.
     if key is None or parameters.get("alg", key.algorithm) != key.algorithm:
         raise SignatureKeyError
-    _check_digest(fields.get("content-digest"), message.body)  # step 6
-    key.verify(signature, _base(message, fields, said, said.text))  # step 7
+    check_digest(fields.get("content-digest"), message.body)  # step 6
+    base = _base(message, fields, said, said.text)
+    key.verify(signature, base)  # step 7
     nonces.take(key_name, nonce, until=created + LIFETIME_S, now=at)  # step 8
-    return Signed(key_name, datetime.fromtimestamp(created, UTC), nonce, tuple(str(i.value) for i in said.items))
+    covered = tuple(str(item.value) for item in said.items)
+    return Signed(key_name, datetime.fromtimestamp(created, UTC), nonce, covered, base, signature, key)
 
 
 def is_signed(message: Message) -> bool:
@@ -215,7 +220,12 @@ def _needed(message: Message) -> list[str]:
     return needed
 
 
-def _check_digest(field: str | None, body: bytes) -> None:
+def check_digest(field: str | None, body: bytes) -> None:
+    """Check that the Content-Digest *field* (RFC 9530) is of *body*.
+
+    Raises:
+        SignatureWrongError, SignatureIncompleteError, FieldMalformedError
+    """
     # Without a body nothing has to be covered; whether there must be one is for whoever reads it.
     if field is None or hmac.compare_digest(field.encode(), content_digest(body).encode()):
         return

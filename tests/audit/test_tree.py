@@ -181,3 +181,12 @@ def test_paths_outside_the_tree_are_refused():
 
 def flip(data, bit):
     return bytes(byte ^ (1 << bit % 8 if n == bit // 8 else 0) for n, byte in enumerate(data))
+
+
+@pytest.mark.parametrize("size", [*range(1, 18), 64, 100])
+def test_all_paths_at_once_are_those_found_one_by_one(size):
+    hashes = [tree.leaf_hash(bytes([n])) for n in range(size)]
+    read = tree.subtrees(hashes)
+    root, found = tree.paths(b"".join(hashes))
+    assert root == tree.root(hashes)
+    assert found == [b"".join(tree.inclusion_path(index, size, read)) for index in range(size)]

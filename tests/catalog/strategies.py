@@ -311,7 +311,14 @@ def lists(draw):
             for _ in range(draw(st.integers(0, 3)) if found else 0)
         ),
         matters=tuple(
-            Matter(code, draw(texts(1)), draw(texts()), draw(st.sampled_from(departments))) for code in matters
+            Matter(
+                code,
+                draw(texts(1)),
+                draw(texts()),
+                draw(st.sampled_from(departments)),
+                *draw(st.just((False, "")) | texts(1).map(lambda ground: (True, ground))),
+            )
+            for code in matters
         ),
         office=draw(st.sampled_from(["", *departments])),
         needs=draw(tuples(any_resource.flatmap(lambda r: needs(matters, r)), 2)) if matters and described else (),

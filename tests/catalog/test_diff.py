@@ -74,6 +74,7 @@ def rich_list():
         ),
         resources=(replace(resource, fields=(first, *rest), **more), *base.resources[1:]),
         responsibilities=(replace(base.responsibilities[0], year=2020, batch=1),),
+        matters=tuple(replace(matter, hidden=True, hidden_ground="《某法》") for matter in base.matters),
         office="D1",
         needs=(Need("M1", "R1", ("id", "name"), ("query",), "营业执照"),),
         prohibitions=(Prohibition("R1", ("D2",), ("M2",), "《某法》", ("phone",)),),

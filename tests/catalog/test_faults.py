@@ -48,6 +48,7 @@ CASES = [
     ("duplicate_field", [("{name: phone", "{name: NAME")], "{name: NAME", "`NAME`"),
     ("no_key", [("key: true, ", "")], "fields:", "没有主键"),
     ("not_shared_without_ground", [('    share_ground: "《某法》第八条"\n', "")], "code: R2", "未列明依据"),
+    ("hidden_without_ground", [("  - code: M1\n", "  - code: M1\n    hidden: 是\n")], "code: M1", "未列明依据"),
     ("bad_uscc", [("11430000006122244L", "11430000006122245L")], "11430000006122245L", "统一社会信用代码"),
     ("bad_date", [("published_on: 2020-06-30", "published_on: 2020-06-31")], "2020-06-31", "`2020-06-31`"),
     ("bad_type", [('"decimal(18,2)"', '"decimal(2,18)"')], "decimal(2,18)", "`decimal(2,18)`"),

@@ -122,6 +122,8 @@ WARNINGS = [
     ("personal_contact", [("技术支撑=信息中心", "技术支撑=张三 13800001234")]),
     ("ground_cites_nothing", [('share_ground: "《某法》第八条"', "share_ground: 内部数据")]),
     ("ground_cites_nothing", [('ground: "《某法》第九条"', "ground: 领导要求")]),
+    ("ground_cites_nothing", [("- code: M1\n", "- code: M1\n    hidden: 是\n    hidden_ground: 工作秘密\n")]),
+    ("hidden_ground_idle", [("- code: M1\n", "- code: M1\n    hidden_ground: 《某法》第八条\n")]),
     ("abstract_says_nothing", [("abstract: 登记的企业和个体工商户", "abstract: 暂无。")]),
     ("abstract_says_nothing", [("abstract: 登记的企业和个体工商户", "abstract: 市场主体登记信息 R1")]),
     ("format_source_mismatch", [("format: 数据库", "format: 图形图像"), ("object: ent*.csv", "object: ent.pdf")]),

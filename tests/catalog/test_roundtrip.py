@@ -4,6 +4,7 @@ import io
 import json
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
@@ -141,3 +142,13 @@ def test_a_stored_version_from_before_an_attribute_existed_takes_the_default(sam
     for resource in plain["resources"]:
         del resource["error_budget"]
     assert from_plain(plain) == sample
+
+
+def test_a_hidden_matter_is_written_and_read_in_every_form_and_others_keep_their_digest():
+    list_ = make_list()
+    assert not {"hidden", "hidden_ground"} & to_plain(list_.matters[0]).keys()
+    hidden = replace(list_.matters[0], hidden=True, hidden_ground="《某法》第七条")
+    list_ = replace(list_, matters=(hidden, *list_.matters[1:]))
+    for suffix, data in ((".yaml", to_yaml(list_).encode()), (".xlsx", to_xlsx(list_)), (".zip", to_csv_zip(list_))):
+        assert load_bytes(data, suffix, f"l{suffix}").matters_by_code["M1"] == hidden
+    assert from_plain(to_plain(list_)) == list_

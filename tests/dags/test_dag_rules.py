@@ -307,6 +307,10 @@ def test_files_of_batches_are_swept_by_a_dag_of_their_own(every_dag):
     assert list(every_dag["sweep_batches"]["tasks"]) == ["sweep"]
 
 
+def test_bodies_go_by_a_dag_of_their_own(every_dag):
+    assert list(every_dag["expire_bodies"]["tasks"]) == ["expire"]
+
+
 def test_a_source_is_compared_in_its_own_pool(every_dag):
     tasks = every_dag["reconcile_resources"]["tasks"]
     pools = compiled()["pools"]

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -20,7 +21,7 @@ from hub.settings import Settings
 from warehouse.engine import Warehouse
 
 REPOSITORY = Path(__file__).parents[2]
-TENANCIES, MACHINES, LINES = "3140010002", "3070010002", "3130020001"
+RESIDENTS, TENANCIES, MACHINES, LINES = "3010010001", "3140010002", "3070010002", "3130020001"
 PROGRAM = (sys.executable, "-c", "import sys; from hub.cli import main; sys.exit(main())")
 
 
@@ -103,13 +104,51 @@ def test_the_demonstration_runs_to_its_end_and_resumes(tmp_path):
     assert re.search(r"农业机械登记信息.*registered_on.*待审批", story)
     assert re.search(r"社会组织登记信息的变更流：基线 1，变更 \d+，删除 \d+", story)
     assert "仓库检查：0 处问题；未消除的告警：0 条" in story
-    assert run(home, "audit", "verify").returncode == 0
-    assert run(home, "verify", str(home / "demo" / "tampered.licence.json")).returncode == 10
+
+    # What was called, refused, kept, ordered, followed and audited.
+    assert re.search(r"出生日期.* 一致\s*\n姓名.* 一致\s*\n联系电话.*无法核验\s*\n性别代码.*不一致", story)
+    assert re.search(r"事前询问（:explain）：不允许。.*`nation`", story)
+    assert "3 人，3 条记录，1 张回执" in story
+    assert "同一张回执，只计一次" in story
+    assert re.search(r"同一系统在沙箱中得到样例：样", story)
+    assert re.findall(r"(原样再发一次|改动信息项|签名用于另一资源|以未登记的密钥签名) +│ (\d+)", story) == [
+        ("原样再发一次", "401"),
+        ("改动信息项", "401"),
+        ("签名用于另一资源", "401"),
+        ("以未登记的密钥签名", "401"),
+    ]
+    assert re.search(r"receipt\.json：有效", story)
+    assert re.search(r"receipt-changed\.json：回执无效：与该应答不符", story)
+    assert "清单签名、摘要、行数均有效" in story
+    for code, name in ((RESIDENTS, "常住人口基本信息"), (TENANCIES, "公共租赁住房承租信息")):
+        change = changes.resources[code]
+        counts = (change.inserted + change.replayed, change.updated, change.deleted)
+        assert re.search(name + r" *│ *{} │ *{} │ *{}\b".format(*counts), story), name
+    assert re.search(r"平台共通知 [1-9]\d* 次.*签名不符 0 次", story)
+    assert re.search(r"evidence\.zip：成立", story)
+    assert re.search(r"日志 \d+ 个条目，0 处问题；见证方已联署至 \d+ 个条目", story)
+    assert re.search(r"阜阳市民政局，为办理“老年人优待证办理”，查询了您的数据", story)
+
+    # What it suggests to type works, on what it left; two of the commands are about what does not hold.
+    suggested = re.findall(r"^  \.venv/bin/zhengtong (.+?)    # ", first.stdout, re.MULTILINE)
+    assert len(suggested) >= 13
+    assert not [one for one in suggested if one.startswith(("call", "batch list"))]
+    ended = {one: run(home, *shlex.split(one)).returncode for one in suggested}
+    refused = ("tampered.licence.json", "receipt-changed.json")
+    assert ended == {one: 10 if one.endswith(refused) else 0 for one in suggested}
 
     second = run(home, "demo", "--once", "--scale", "0.02", "--port", port)
     assert second.returncode == 0, second.stderr[-3000:]
     assert "与上次相比无任何变化" in second.stderr
     assert "已发布过，无变化" in second.stderr
+    resumed = second.stdout + second.stderr
+    # The systems, the hook and the order of the first time are found, not made again.
+    assert "新登记" not in resumed
+    assert "自上次取数以来没有变更" in resumed
+    (hook,) = set(re.findall(r"hooks show (\w+)", first.stdout))
+    assert set(re.findall(r"hooks show (\w+)", second.stdout)) == {hook}
+    assert re.findall(r"批量任务 (\w+)（已有）", resumed) == re.findall(r"批量任务 (\w+)（新订购）", story)
+    assert run(home, "audit", "verify").returncode == 0
 
     # Nothing goes on running, and nobody but this machine could have reached what ran.
     processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout

@@ -14,11 +14,13 @@ from hub.client import (
     CallKeyRefusedError,
     CallUnavailableError,
     Client,
+    ClientSettingError,
     HubUnreachableError,
     ProfileError,
 )
-from hub.errors import AnswerRefusedError
-from hub.signatures import AnswerSigner, SignatureInvalidError, content_digest
+from hub.client.talk import TRIES
+from hub.errors import AnswerRefusedError, InvalidRequestError
+from hub.signatures import AnswerSigner, content_digest
 from hub.signing import keyfiles
 from tests.hub.world import ABSENT, CODE, EMPTY_CODE, IDS, MATTER, NOW
 
@@ -86,7 +88,7 @@ def test_another_pinned_key_refuses_everything(url, world):
     other = AnswerSigner.from_seed(b"\7" * 32).verifier.to_text()
     with Client(url, world.key, other) as client, pytest.raises(AnswerRefusedError, match="not pinned"):
         client.query(CODE, {"citizen_id": IDS[0]}, matter=MATTER)
-    with pytest.raises(SignatureInvalidError):
+    with pytest.raises(ClientSettingError, match="verifier_key"):
         Client(url, world.key, "nonsense")
 
 
@@ -175,14 +177,14 @@ def test_several_are_asked_at_once_and_become_a_table(client):
     )
     assert [len(one["records"]) for one in called.answers] == [1, 0, 1]
     assert [record["birth"] for record in called.records] == ["1990-01-02", "1990-01-01"]
-    assert called.frame().to_dict("list") == {"_asked": [0, 2], "birth": ["1990-01-02", "1990-01-01"]}
-    assert called.arrow().to_pydict() == {"_asked": [0, 2], "birth": ["1990-01-02", "1990-01-01"]}
+    assert called.to_pandas().to_dict("list") == {"_asked": [0, 2], "birth": ["1990-01-02", "1990-01-01"]}
+    assert called.to_arrow().to_pydict() == {"_asked": [0, 2], "birth": ["1990-01-02", "1990-01-01"]}
 
 
 def test_no_record_is_a_table_too(client):
     called = client.query(CODE, {"citizen_id": ABSENT}, matter=MATTER, fields=["birth"])
-    assert list(called.frame().columns) == ["birth"]
-    assert called.arrow().num_rows == 0
+    assert list(called.to_pandas().columns) == ["birth"]
+    assert called.to_arrow().num_rows == 0
 
 
 def test_what_would_be_allowed(client):
@@ -220,18 +222,40 @@ def patient(monkeypatch):
     return waits
 
 
-class TestTryingAgain:
-    @pytest.mark.parametrize("how", ["before", "after"])
-    def test_a_named_call_counts_once_however_often_it_is_sent(self, client, app, patient, monkeypatch, how):
-        way = Failing(2, how)
+@pytest.fixture
+def place(url, world, pinned, app):
+    """Asks by a way; gives the answer, and how many entries of the log it took."""
+
+    def ask(way, *, name=None, **options):
         size = app.state.service.evidence.log.size
-        with httpx.Client(transport=way) as http:
-            monkeypatch.setattr(client, "_http", http)
-            called = client.query(CODE, {"citizen_id": IDS[0]}, matter=MATTER, name=f"once-{how}")
-            monkeypatch.undo()
-        assert (len(way.asked), len(patient)) == (3, 2)
-        assert app.state.service.evidence.log.size == size + 1
+        with Client(url, world.key, pinned, http=httpx.Client(transport=way), **options) as client:
+            called = client.query(CODE, {"citizen_id": IDS[0]}, matter=MATTER, name=name)
         assert called.receipt["entry"] == size
+        return called, app.state.service.evidence.log.size - size
+
+    return ask
+
+
+class TestTryingAgain:
+    @pytest.mark.parametrize("name", ["mine", None])
+    @pytest.mark.parametrize("how", ["before", "after"])
+    def test_a_call_counts_once_however_often_it_is_sent(self, place, patient, how, name):
+        way = Failing(2, how)
+        called, entries = place(way, name=name and f"{name}-{how}")
+        assert (len(way.asked), len(patient), entries) == (3, 2, 1)
+        assert called.records
+
+    def test_one_that_is_to_have_no_name_is_sent_again_if_it_was_never_sent(self, place, patient):
+        way = Failing(2, "before")
+        called, entries = place(way, once=False)
+        assert (len(way.asked), len(patient), entries) == (3, 2, 1)
+        assert called.records
+
+    def test_and_not_if_its_answer_was_lost(self, place, patient):
+        way = Failing(2, "after")
+        with pytest.raises(HubUnreachableError) as caught:
+            place(way, once=False)
+        assert (len(way.asked), patient, caught.value.lost) == (1, [], True)
 
     def test_it_ends(self, url, world, pinned, patient):
         way = Failing(9, "before")
@@ -240,7 +264,7 @@ class TestTryingAgain:
             pytest.raises(HubUnreachableError),
         ):
             client.query(CODE, {"citizen_id": IDS[0]}, matter=MATTER)
-        assert len(way.asked) == 3
+        assert len(way.asked) == TRIES
 
 
 @pytest.fixture
@@ -264,7 +288,7 @@ class TestSigning:
             assert client.resource(CODE)
 
     def test_a_profile_names_hub_and_keys(self, url, keys, pinned, tmp_path):
-        (tmp_path / "own.pem").write_text(keys[1])
+        keyfiles.write_private(tmp_path / "own.pem", keys[1])
         (tmp_path / "hub.pub").write_text(pinned)
         file = tmp_path / "profiles.toml"
         file.write_text(f'[rs]\nurl = "{url}"\nanswer_key = "hub.pub"\nsigning_key = "own.pem"\nlang = "en"\n')
@@ -285,21 +309,58 @@ class TestSigning:
         assert (verified.results, said["allowed"], known["code"]) == ({"birth": "match"}, True, CODE)
 
 
+PINNED = AnswerSigner.from_seed(b"\7" * 32).verifier.to_text()
+WHOLE = f"[rs]\nurl = 'http://x'\nanswer_key = '{PINNED}'\n"
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "not there"),
+        ("[mz]\n[ga]\n", "not there; there is: ga, mz"),
         ("[rs", "no TOML"),
-        ("[rs]\nurl = 'x'\n", "answer_key"),
-        ("[rs]\nurl = 'x'\nanswer_key = 'y'\n", "either"),
-        ("[rs]\nurl = 'x'\nanswer_key = 'y'\nsigning_key = 'z'\n", "no private key"),
-        ("[rs]\nurl = 'x'\nanswer_key = 'y'\ncaller_key = 'z'\nmore = 1\n", "more is not known"),
+        ("[rs]\nurl = 'x'\n", "answer_key is missing"),
+        ("[rs]\nurl = 1\n", "url is of the wrong type"),
+        (f"[rs]\nanswer_key = '{PINNED}'\n", "url is missing"),
+        ("[rs]\nurl = 'x'\nanswer_key = 'y'\ncaller_key = 'z'\n", "answer_key is neither"),
+        (WHOLE, "either"),
+        (f"{WHOLE}signing_key = 'z'\n", "no private key"),
+        (f"{WHOLE}signing_key = 'absent.pem'\n", "there is no file"),
+        (f"{WHOLE}signing_key = 'open.pem'\n", "chmod 600"),
+        (f"{WHOLE}caller_key = 'z'\nmore = 1\n", "more is not known; known are url, "),
+        (f"{WHOLE}caller_key = 'z'\nlang = 'fr'\n", "lang is zh or en"),
     ],
 )
 def test_a_profile_that_lacks_something_says_what(tmp_path, text, why):
+    (tmp_path / "open.pem").write_text("x")
+    (tmp_path / "open.pem").chmod(0o640)
     file = tmp_path / "profiles.toml"
     file.write_text(text)
-    with pytest.raises(ProfileError, match=why):
+    with pytest.raises(ProfileError, match=why) as caught:
         Client.from_profile("rs", file)
+    assert str(file) in caught.value.text("zh")
     with pytest.raises(ProfileError, match="no such file"):
         Client.from_profile("rs", tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "pinned", "what"),
+    [
+        ("hub.example", "zt_x", PINNED, "url"),
+        ("https://me:secret@hub.example", "zt_x", PINNED, "url"),
+        ("http://hub.example", "", PINNED, "key"),
+        ("http://hub.example", "two words", PINNED, "key"),
+        ("http://hub.example", "zt_x", "", "verifier_key"),
+        ("http://hub.example", "zt_x", "ed25519:x", "verifier_key"),
+    ],
+)
+def test_what_a_client_cannot_be_made_with_is_said_at_once(url, key, pinned, what):
+    with pytest.raises(ClientSettingError) as caught:
+        Client(url, key, pinned)
+    assert caught.value.params["what"] == what
+    assert "secret" not in str(caught.value)
+
+
+def test_a_name_that_no_header_can_hold_is_refused_before_it_is_sent(client):
+    for name in ("", "办件", 'a"b', "a b", "x" * 256):
+        with pytest.raises(InvalidRequestError):
+            client.query(CODE, {"citizen_id": IDS[0]}, matter=MATTER, name=name)

@@ -8,7 +8,8 @@ from audit.entry import Entry
 from audit.searching import Query
 from hub import mydata
 from hub.errors import EvidenceUnavailableError, QueryInvalidError
-from tests.hub.world import ABSENT, EMPTY_CODE, IDS, MATTER
+from tests.hub.publishing import publish_list
+from tests.hub.world import ABSENT, EMPTY_CODE, IDS, MATTER, make_list
 
 
 @pytest.fixture
@@ -88,21 +89,44 @@ def test_refused_calls_are_counted(show, calls):
     assert "被拒绝" in found.text("zh")
 
 
-def test_uses_hidden_by_law_are_counted_and_not_shown(show, calls, monkeypatch):
+@pytest.fixture
+def publish(service):
+    """Puts in force a list in which the matter of the calls is hidden by law, or is not."""
+
+    def publish(batch, *, hidden):
+        base = make_list()
+        ground = "《某法》第七条" if hidden else ""
+        matters = (replace(base.matters[0], hidden=hidden, hidden_ground=ground), *base.matters[1:])
+        list_ = replace(base, batch=batch, matters=matters)
+        publish_list(service.settings, service.control, service.evidence, list_, by="office")
+        return list_
+
+    return publish
+
+
+def test_uses_hidden_by_law_are_counted_and_not_shown(show, calls, publish):
     calls()
-    monkeypatch.setattr(mydata, "hidden_matters", lambda list_: frozenset({MATTER}))
+    assert show().hidden == 0
+    list_ = publish(2, hidden=True)
+    assert mydata.hidden_matters(list_) == {MATTER}
+    calls()
     found = show()
-    assert (found.uses, found.total, found.hidden) == ((), 0, 1)
+    assert (found.hidden, [use.action for use in found.uses]) == (2, ["mydata.shown"])
     assert "退休审批" not in found.text("zh")
-    assert "依法不予显示" in found.text("zh")
+    assert "另有 2 次使用依法不予显示" in found.text("zh")
+    assert "2 further uses may not be shown by law" in found.text("en")
+    plain = found.to_plain("zh")
+    assert (plain["hidden"], plain["total"]) == (2, 1)
+    assert "退休审批" not in str(plain)
 
 
-def test_a_list_says_which_matters_are_hidden(world):
-    class Hidden:
-        code, hidden = "SX009", True
-
-    assert mydata.hidden_matters(world.list) == frozenset()
-    assert mydata.hidden_matters(replace(world.list, matters=(*world.list.matters, Hidden()))) == {"SX009"}
+def test_what_was_hidden_when_it_was_used_stays_so_and_what_is_used_afterwards_is_shown(show, calls, publish):
+    publish(2, hidden=True)
+    calls()
+    assert publish(3, hidden=False).matters_by_code[MATTER].hidden_ground == ""
+    shown = calls()
+    found = show()
+    assert (entries(found), found.hidden) == ([shown], 1)
 
 
 def test_what_was_shown_is_recorded_and_seen_the_next_time(show, calls, service, desk):

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit.errors import LogMissingError
-from hub.auditing import FINDINGS, replay, verify_log
+from hub.auditing import replay, verify_log
 from hub.invocation import RefusedError
 from hub.published import list_path
+from hub.replaying import FINDINGS
 from hub.settings import Settings
+from hub.signing import algorithms
+from hub.signing.nonces import MemoryNonces
+from hub.signing.requests import message_to, sign, verify
 from tests.hub import world as worlds
 from tests.hub.publishing import publish_list
 from tests.hub.world import CODE, IDS, PEOPLE, body, make_list, resource
@@ -45,6 +51,40 @@ def test_a_verification_done_again_comes_to_the_same(service, world):
     raw = json.dumps(body(claims={"name": "张三", "income": "1"})).encode()
     entry = service.invocation.verify(world.key, CODE, raw).receipt.index
     assert codes(replay(world.settings, entry)) == SAME
+
+
+class TestSigned:
+    """A call that the caller's own system signed."""
+
+    KEY = algorithms.ed25519_signer(Ed25519PrivateKey.from_private_bytes(b"k" * 32))
+
+    def asked(self, service, world, raw=None, path=f"/v1/resources/{CODE}:query"):
+        """The entry of a call whose signature is over *raw* and *path*, whatever was answered."""
+        sent = json.dumps(body()).encode()
+        message = message_to("POST", f"https://hub.example{path}", [("content-type", "application/json")], raw or sent)
+        now = service.evidence.clock()
+        fields = sign(message, self.KEY, created=now)
+        whole = replace(message, fields=[*message.fields, *fields.items()])
+        signed = verify(whole, keys=lambda _: self.KEY.public, nonces=MemoryNonces(started=0), now=now)
+
+        def opens(view, at):
+            return replace(view.caller(world.key, at), proof="signature", signed=signed)
+
+        return service.invocation.call("query", opens, CODE, sent).receipt.index
+
+    def test_the_hub_cannot_have_made_it_up(self, service, world):
+        report = replay(world.settings, self.asked(service, world))
+        assert codes(report) == [*SAME[:-1], "signature_holds", "answer_equal"]
+        assert algorithms.key_id(self.KEY.public) in report.text("en")
+
+    def test_a_signature_over_another_body_shows(self, service, world):
+        other = json.dumps(body(keys={"citizen_id": IDS[1]})).encode()
+        report = replay(world.settings, self.asked(service, world, raw=other))
+        assert ("signature_broken", report.verdict) == (codes(report)[-2], "different")
+
+    def test_a_signature_for_another_resource_shows(self, service, world):
+        report = replay(world.settings, self.asked(service, world, path="/v1/resources/306010/999999:query"))
+        assert ("signature_broken", report.verdict) == (codes(report)[-2], "different")
 
 
 @pytest.mark.parametrize(

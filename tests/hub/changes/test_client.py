@@ -12,6 +12,7 @@ from hub.actors import Actor, Role
 from hub.api import create_app
 from hub.client import AsyncClient, CallDeniedError, CallInvalidError, CallKeyRefusedError, Client
 from hub.client.changes import NOW as BEGIN
+from hub.client.wire import Wire
 from hub.errors import AnswerRefusedError
 from hub.service import Service
 from hub.signing import keyfiles
@@ -142,14 +143,14 @@ def test_a_page_of_another_cursor_is_not_believed(place):
 def test_a_receipt_that_is_not_about_the_page_is_not_believed(place, client, monkeypatch):
     list(client.changes(CODE, matter=MATTER))
     monkeypatch.setattr("hub.client.wire.Wire._signed_at", lambda *_: place.clock.now)
-    believed = client._exchange
+    believed = Wire.believed
 
-    def meddle(asked):
-        called = believed(asked)
+    def meddle(wire, asked, sent, got):
+        called = believed(wire, asked, sent, got)
         called.plain["snapshot"] = "1"
         return called
 
-    monkeypatch.setattr(client, "_exchange", meddle)
+    monkeypatch.setattr(Wire, "believed", meddle)
     with pytest.raises(AnswerRefusedError, match="another answer"):
         list(client.changes(CODE, matter=MATTER))
 

@@ -16,6 +16,7 @@ from hub.changes.errors import CursorElsewhereError, CursorInvalidError, CursorL
 from hub.changes.feed import view_digest
 from hub.errors import DeniedError, IndexUnavailableError, InvalidRequestError, KeyRefusedError, MediaTypeError
 from hub.invocation import RefusedError
+from hub.signing.errors import ProofAmbiguousError
 from hub.webhooks.worker import open_feed
 from tests.hub import world as worlds
 from tests.hub.changes.parts import CODE, decision, houses
@@ -122,11 +123,14 @@ def test_what_is_refused_is_refused_by_its_reason_and_recorded(followed, members
 
 
 def test_a_stranger_and_a_bad_body_are_recorded_too(followed):
-    for caller, body, cause in ((None, b"{}", KeyRefusedError), (followed.caller, MediaTypeError(), MediaTypeError)):
+    wrong = (KeyRefusedError(), ProofAmbiguousError(), MediaTypeError())
+    for error in wrong:
+        stranger = isinstance(error, KeyRefusedError)
         with pytest.raises(RefusedError) as caught:
-            followed.feed.page(caller, CODE, body)
-        assert isinstance(caught.value.cause, cause)
-        assert entry(followed, caught.value.receipt).kind == "changes.denied"
+            followed.feed.page(error if stranger else followed.caller, CODE, b"{}" if stranger else error)
+        assert caught.value.cause is error
+        said = entry(followed, caught.value.receipt)
+        assert (said.kind, said.facts["reasons"]) == ("changes.denied", [error.code])
 
 
 def test_before_the_first_load_it_is_said_to_come_again(town):

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hub.control import Control, NonceRow
 from hub.errors import ControlUnavailableError
 from hub.nonces_shared import KEPT_S, SWEEP_S, SharedNonces
-from hub.signing.errors import SignatureReplayedError
+from hub.signing.errors import NoncesForgottenError, SignatureReplayedError
 from hub.signing.nonces import LIFETIME_S
 
 NOW = 1_772_352_000.0
@@ -59,7 +59,7 @@ def test_what_is_long_past_is_swept_out_and_not_let_in_again(control):
     take(nonces, "c", created=later, now=later)
     assert kept(control) == 1
     # A clock that is set back, even this far, lets nothing in again.
-    with pytest.raises(SignatureReplayedError):
+    with pytest.raises(NoncesForgottenError):
         take(nonces)
 
 

@@ -12,7 +12,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from hub.control import Base, Caller, Control, Load, MissedQuery, raise_generation
+from hub.control import Base, Caller, Control, Generations, Load, MissedQuery, raise_generation
 from hub.control.database import open_engine
 from hub.control.models import UtcDateTime
 from hub.errors import ControlShapeError, ControlUnavailableError
@@ -151,3 +151,13 @@ def test_tables_of_another_version_are_not_worth_waiting_for(control):
         connection.exec_driver_sql("DROP TABLE missed_queries")
     with pytest.raises(ControlShapeError), control.reading() as connection:
         connection.execute(sa.select(MissedQuery.query))
+
+
+def test_a_question_for_the_generation_after_closing_opens_nothing_that_nobody_closes(control):
+    generations = Generations(control)
+    with control.writing() as connection:
+        raise_generation(connection)
+    assert generations() == control.generation()
+    generations.close()
+    assert generations() == control.generation()
+    assert generations._connection is None

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from audit.entry import Entry, seal_body
-from hub.errors import DeniedError
+from hub.callers import issue_key
+from hub.errors import DeniedError, RoleMissingError
 from hub.invocation import RefusedError
 from tests.hub.world import ABSENT, CODE, EMPTY_CODE, IDS, MATTER, NOW, body
 
@@ -194,3 +195,17 @@ def test_too_many_records_are_refused_rather_than_cut(service, world, monkeypatc
         query(service, world, keys={"household": "H2"})
     assert caught.value.cause.code == "too_many_records"
     assert len(query(service, world, keys={"household": "H1"}).content["records"]) == 2
+
+
+def test_a_key_for_another_door_opens_none_here_and_that_is_recorded(service, world):
+    issued = issue_key(
+        service.control, service.evidence, world.list, department="RS", name="n", roles=("person",), by="office"
+    )
+    for sought in (service.invocation, service.trial):
+        for action in ("query", "verify"):
+            with pytest.raises(RefusedError) as caught:
+                sought.call(action, issued.key, CODE, json.dumps(body()).encode())
+            assert isinstance(caught.value.cause, RoleMissingError)
+            entry = caught.value.receipt.entry
+            assert (entry.kind, entry.actor, entry.facts["reasons"]) == ("invocation.denied", "RS", ["role_missing"])
+            assert entry.facts["outcome"] == "denied"

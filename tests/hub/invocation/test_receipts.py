@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -30,6 +31,68 @@ def believed(data, verifiers):
     return True
 
 
+@pytest.fixture
+def together(service, world):
+    """Three answers that became durable at once."""
+    invocation, view = service.invocation, service.standing.now()
+    group = [
+        invocation.prepare("query", world.key, CODE, json.dumps(body(keys={"citizen_id": one})).encode(), view)
+        for one in IDS[:3]
+    ]
+    return [invocation.finish(*one) for one in zip(group, invocation.keep(group), strict=True)]
+
+
+def test_those_of_a_group_share_a_signature_and_hold_each_for_itself(service, together):
+    verifiers = [service.signer.verifier]
+    for answer in together:
+        receipt = read(json.loads(answer.body())["receipt"])
+        assert receipt == answer.receipt
+        check(receipt, verifiers, answer=answer.content)
+    assert len({answer.receipt.signature for answer in together}) == 1
+    assert [answer.receipt.index - answer.receipt.group.first for answer in together] == [0, 1, 2]
+
+
+def test_no_byte_of_one_of_a_group_can_be_altered(service, together):
+    every_byte(together[1].receipt.encode(), [service.signer.verifier])
+
+
+def test_the_place_of_one_of_a_group_is_that_of_no_other(service, together):
+    first, second = (answer.receipt for answer in together[:2])
+    for forged in (
+        replace(first, index=second.index),
+        replace(first, group=second.group),
+        replace(first, leaf=second.leaf),
+        replace(first, group=None),
+        replace(first, group=replace(first.group, size=first.group.size - 1)),
+        replace(first, group=replace(first.group, size=first.group.size + 1)),
+        replace(first, group=replace(first.group, path=first.group.path[:-32])),
+        replace(first, group=replace(first.group, path=first.group.path + bytes(32))),
+    ):
+        assert not believed(forged.encode(), [service.signer.verifier]), forged
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        None,
+        [],
+        {},
+        {"first": 0, "size": 2},
+        {"first": 0, "size": 2, "path": None},
+        {"first": 0, "size": 2, "path": "é"},
+        {"first": True, "size": 2, "path": ""},
+        {"first": 0, "size": 1, "path": ""},
+        {"first": 10**6, "size": 2, "path": ""},
+        {"first": -1, "size": 10**30, "path": ""},
+        {"first": 0, "size": 10**30, "path": ""},
+    ],
+)
+def test_what_is_no_group_is_said_to_be_none(service, together, group):
+    plain = {**together[0].receipt.plain(), "group": group}
+    with pytest.raises(ReceiptInvalidError):
+        check(read(plain), [service.signer.verifier])
+
+
 def test_it_holds_with_the_request_and_the_answer(service, answered):
     receipt = read(json.loads(answered.receipt.encode()))
     assert receipt == answered.receipt
@@ -39,7 +102,10 @@ def test_it_holds_with_the_request_and_the_answer(service, answered):
 
 
 def test_no_byte_of_it_can_be_altered(service, answered):
-    data, verifiers = answered.receipt.encode(), [service.signer.verifier]
+    every_byte(answered.receipt.encode(), [service.signer.verifier])
+
+
+def every_byte(data, verifiers):
     salts = data[data.index(b'"answer_salt"') : data.index(b'"signature"')]
     where = range(data.index(salts), data.index(salts) + len(salts))
     for place in range(len(data)):
