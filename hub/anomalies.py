@@ -13,17 +13,21 @@ from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from catalog.clock import SHANGHAI
+from hub import logged
+from hub.logged import GIVEN, OF_CREDENTIALS, OF_GRANTS, OF_LISTS, Logged, grants_of
+from hub.usage import COUNTED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from audit.entry import Entry
     from catalog.clock import Calendar
+    from catalog.decide import Grant
 
 ANSWERED, DENIED = "invocation.answered", "invocation.denied"
-ADMITTED, REVOKED = "caller.admitted", "caller.revoked"
-GIVEN: Final = "grant.given"
-KINDS: Final = (ANSWERED, DENIED, ADMITTED, REVOKED, GIVEN)
+# By whom, under which grant, and under which list, is asked of every kind of answer.
+ANSWERS: Final = (*COUNTED, "batch.fetched")
+KINDS: Final = (*ANSWERS, DENIED, *logged.KINDS)
 MAX_ENTRIES: Final = 100  # named with a finding; its count says how many there are
 
 # code → (English, Chinese) over the finding's parameters.
@@ -45,18 +49,21 @@ VIEWS: Final[dict[str, tuple[str, str]]] = {
         "{who} 在一小时内调用 {count} 次，涉及 {people} 人。",
     ),
     "unknown_credential": (
-        "Grant {grant} was used {count} times by {who}: {why}.",
-        "授权 {grant} 被 {who} 使用 {count} 次：{why_zh}。",
+        "Grant {grant} was used {count} times by {who} with credential {credential}: {why}.",
+        "授权 {grant} 被 {who} 以凭据 {credential} 使用 {count} 次：{why_zh}。",
+    ),
+    "unknown_grant": (
+        "{who} was answered {count} times about {resource} under grant {grant}: {why}.",
+        "{who} 依据授权 {grant} 获得资源 {resource} 的应答 {count} 次：{why_zh}。",
+    ),
+    "unknown_list": (
+        "{count} answers were given under list version {version}: {why}.",
+        "依据清单版本 {version} 作出应答 {count} 次：{why_zh}。",
     ),
     "sleeping_grant": (
         "Grant {grant} was used by {who} for the first time after {days} days.",
         "授权 {grant} 闲置 {days} 天后首次被 {who} 使用。",
     ),
-}
-_CREDENTIALS: Final[dict[str, tuple[str, str]]] = {
-    "never": ("the log admits no such caller", "日志中没有该调用方的登记"),
-    "revoked": ("its key had been revoked", "其密钥已吊销"),
-    "other": ("its key is another department's", "其密钥属于其他部门"),
 }
 
 
@@ -96,18 +103,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was so before the period began: callers by what the log says of them, and when grants were last used."""
+    """What was so before the period began: what the log said, and when grants were last used."""
 
-    callers: Mapping[str, Credential] = field(default_factory=dict)
-    grants: Mapping[str, datetime] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """A caller that the log admitted for *department*, and when it was revoked."""
-
-    department: str
-    revoked_at: datetime | None = None
+    logged: Logged = field(default_factory=Logged)
+    uses: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -132,62 +131,62 @@ def find(
     *,
     known: Known | None = None,
     operator: Callable[[Entry], str] = lambda entry: "",  # noqa: ARG005 - nobody's name is known
+    frozen: Callable[[Entry], Sequence[Grant]] = lambda entry: (),  # noqa: ARG005 - no body is read
 ) -> list[Finding]:
     """What is out of the ordinary in *entries*, in the order of the log; findings by view and first entry.
 
     *operator* tells who sat at the caller's desk, as a keyed hash, or "" where that is not known: then a caller's
-    system counts as one operator. Memory grows with the persons and callers of the period, not with its entries.
+    system counts as one operator. *frozen* tells the grants that were kept with an answer, as the hub held them then.
+    Memory grows with the persons and callers of the period, not with its entries.
     """
-    views = _Views(limits, calendar, known or Known(), operator)
+    views = _Views(limits, calendar, known or Known(), operator, frozen)
     for index, entry in entries:
         views.see(index, entry)
     return views.findings()
 
 
-def credentials(entries: Iterable[Entry], known: Mapping[str, Credential] | None = None) -> dict[str, Credential]:
-    """The callers that *entries*, in the order of the log, admitted and revoked, added to those *known*."""
-    found = dict(known or {})
-    for entry in entries:
-        caller = str(entry.facts.get("caller", ""))
-        if entry.kind == ADMITTED:
-            found[caller] = Credential(str(entry.facts.get("department", "")))
-        elif entry.kind == REVOKED and caller in found:
-            found[caller] = Credential(found[caller].department, entry.at)
-    return found
-
-
 class _Views:
     """All views over one pass."""
 
-    def __init__(self, limits: Limits, calendar: Calendar, known: Known, operator: Callable[[Entry], str]) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        calendar: Calendar,
+        known: Known,
+        operator: Callable[[Entry], str],
+        frozen: Callable[[Entry], Sequence[Grant]],
+    ) -> None:
         self._limits = limits
         self._calendar = calendar
-        self._callers = dict(known.callers)
-        self._grants = dict(known.grants)
+        self._logged = known.logged.copy()
+        self._uses = dict(known.uses)
         self._operator = operator
+        self._frozen = frozen
         self._late: dict[tuple[str, str], _Group] = {}
         self._read: dict[str, _Group] = {}
         self._refused: dict[str, deque[tuple[int, datetime, str]]] = {}
         self._busy: dict[str, deque[tuple[int, datetime, int]]] = {}
         self._bulk: dict[str, tuple[_Group, datetime, int]] = {}
-        self._strange: dict[tuple[str, str, str], _Group] = {}
+        # By view and what its sentence names.
+        self._strange: dict[tuple[str, tuple[tuple[str, str], ...]], _Group] = {}
         self._found: list[Finding] = []
 
     def see(self, index: int, entry: Entry) -> None:
         """Take in the next entry."""
-        if entry.kind in (ADMITTED, REVOKED):
-            self._callers = credentials([entry], self._callers)
-        elif entry.kind == GIVEN:
+        self._logged.see(entry)
+        if entry.kind == GIVEN:
             given = entry.facts.get("grant")
-            self._grants.setdefault(str(given.get("id", "") if isinstance(given, dict) else given), entry.at)
-        elif entry.kind == ANSWERED:
+            self._uses.setdefault(str(given.get("id", "") if isinstance(given, dict) else given), entry.at)
+        elif entry.kind in ANSWERS:
             who, desk = self._who(entry)
-            self._refused_no_more(who)
-            self._hours(index, entry, who)
-            self._readers(index, entry, desk)
-            self._many_calls(index, entry, desk)
-            self._credential(index, entry, who)
-            self._sleeping(index, entry, who)
+            if entry.kind == ANSWERED:
+                self._refused_no_more(who)
+                self._hours(index, entry, who)
+                self._readers(index, entry, desk)
+                self._many_calls(index, entry, desk)
+            self._against_log(index, entry, who)
+            if entry.kind in COUNTED:
+                self._sleeping(index, entry, who)
         elif entry.kind == DENIED:
             self._refusal(index, entry, self._who(entry)[0])
 
@@ -204,9 +203,8 @@ class _Views:
             self._refused_no_more(who)
         for desk in list(self._bulk):
             self._bulk_is_over(desk)
-        for (grant, who, why), group in self._strange.items():
-            english, chinese = _CREDENTIALS[why]
-            self._add("unknown_credential", group, grant=grant, who=who, why=english, why_zh=chinese)
+        for (view, params), group in self._strange.items():
+            self._add(view, group, **dict(params))
         order = list(VIEWS)
         return sorted(self._found, key=lambda one: (order.index(one.code), one.entries))
 
@@ -278,26 +276,34 @@ class _Views:
         group, _, people = self._bulk.pop(desk)
         self._add("bulk", group, who=desk, people=str(people))
 
-    def _credential(self, index: int, entry: Entry, who: str) -> None:
-        caller = self._callers.get(str(entry.facts.get("caller", "")))
-        if caller is None:
-            why = "never"
-        elif caller.revoked_at is not None and caller.revoked_at < entry.at:
-            why = "revoked"
-        elif caller.department != entry.actor:
-            why = "other"
-        else:
-            return
-        self._strange.setdefault((_grant(entry), who, why), _Group()).add(index)
+    def _against_log(self, index: int, entry: Entry, who: str) -> None:
+        """Hold an answer against what the log said before it."""
+        facts = entry.facts
+        why = self._logged.credential_fault(entry)
+        if why:
+            credential = str(facts.get("credential") or facts.get("caller") or "-")
+            said = {"grant": str(facts.get("grant", "")), "who": who, "credential": credential}
+            self._strangely(index, "unknown_credential", OF_CREDENTIALS[why], **said)
+        for grant, why in self._logged.grant_faults(entry, self._frozen(entry)).items():
+            said = {"grant": grant, "who": who, "resource": entry.resource or "-"}
+            self._strangely(index, "unknown_grant", OF_GRANTS[why], **said)
+        why = self._logged.list_fault(entry)
+        if why:
+            self._strangely(index, "unknown_list", OF_LISTS[why], version=str(facts.get("list_version")))
+
+    def _strangely(self, index: int, view: str, words: tuple[str, str], **said: str) -> None:
+        english, chinese = words
+        params = tuple({**said, "why": english, "why_zh": chinese}.items())
+        self._strange.setdefault((view, params), _Group()).add(index)
 
     def _sleeping(self, index: int, entry: Entry, who: str) -> None:
-        for grant in filter(None, _grant(entry).split(",")):
-            last = self._grants.get(grant)
+        for grant in grants_of(entry):
+            last = self._uses.get(grant)
             if last is not None and entry.at - last >= timedelta(days=self._limits.sleeping_days):
                 group = _Group()
                 group.add(index)
                 self._add("sleeping_grant", group, grant=grant, who=who, days=str((entry.at - last).days))
-            self._grants[grant] = entry.at
+            self._uses[grant] = entry.at
 
 
 def subjects_of(entry: Entry) -> tuple[str, ...]:
@@ -305,7 +311,3 @@ def subjects_of(entry: Entry) -> tuple[str, ...]:
     many = entry.facts.get("subjects")
     named = (entry.subject, *(many if isinstance(many, list) else ()))
     return tuple(dict.fromkeys(one for one in named if isinstance(one, str) and one))
-
-
-def _grant(entry: Entry) -> str:
-    return str(entry.facts.get("grant", ""))

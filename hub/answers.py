@@ -119,7 +119,8 @@ class Sought:
 class Terms:
     """What an answer rests on besides the call and its records: the same for every call between two changes.
 
-    *marks* are the disputes that are open on the resource; *subject* is needed where there are any.
+    *marks* are the disputes that are open on the resource; *subject* is needed where there are any. *masked* is what
+    `masked_words` makes of the decision, for whoever has it already.
     """
 
     resource: InformationResource
@@ -129,6 +130,7 @@ class Terms:
     marks: Sequence[Mark] = ()
     subject: Callable[[Mapping[str, str]], str] | None = None
     matching: int = MATCHING
+    masked: Mapping[str, str] | None = None
 
 
 def answer(action: str, call: Call, terms: Terms, found: Sequence[Sought], *, snapshot: int) -> dict[str, Any]:
@@ -165,7 +167,10 @@ def answer(action: str, call: Call, terms: Terms, found: Sequence[Sought], *, sn
         if action == VERIFY:
             return {**plain, "results": verdicts(terms, call, records)}
         plain["records"] = [_shown(terms, record) for record in records]
-    plain["masked"] = masked_words(decision) if not decision.scopes else _masked(decision, records)
+    if decision.scopes:
+        plain["masked"] = _masked(decision, records)
+    else:
+        plain["masked"] = masked_words(decision) if terms.masked is None else terms.masked
     return plain
 
 

@@ -253,7 +253,7 @@ class Invocation:
             if content is None:
                 self._end(attempt.allowances)
         encoded = b"" if content is None else quickjson.encode(content)
-        terms = self._shelf.terms(attempt)
+        terms = attempt.terms = attempt.terms or self._shelf.terms(attempt)
         draft = self._draft(attempt, error, terms, encoded)
         attempt.moments.append(perf_counter_ns())
         return Prepared(
@@ -365,6 +365,7 @@ class Invocation:
         if not decision.allowed:
             raise DeniedError(decision)  # step 4
         decision = self._within_quota(attempt, request, decision)
+        kept = attempt.terms = self._shelf.terms(attempt)
         moments.append(perf_counter_ns())
         found = self._find(attempt, resource, decision)  # step 5
         moments.append(perf_counter_ns())
@@ -375,6 +376,7 @@ class Invocation:
             mask_key=self._mask_key,
             marks=view.marks(attempt.code),
             subject=self._evidence.subject,
+            masked=None if kept is None else kept.masked,
         )
         if attempt.action == VERIFY:
             content = self._compared(attempt, call, terms, found)  # step 6

@@ -11,8 +11,9 @@ then may end later, and clocks of several machines differ: for `UNDER_WAY` what 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from catalog.decide import Grant, grant_from_plain
@@ -63,6 +64,10 @@ OF_LISTS: Final[dict[str, tuple[str, str]]] = {
     "never": ("the log never published it", "日志中没有发布该版本"),
     "superseded": ("another version had come into force", "其他版本已经生效"),
 }
+
+
+# What of a grant no change touches: it rests and ends by entries of its own.
+_LASTING: Final = attrgetter(*(one.name for one in fields(Grant) if one.name not in {"revoked_at", "suspended_at"}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +164,14 @@ class Logged:
         found = {grant: why for grant in named if (why := self._grant_fault(self.grants.get(grant), entry))}
         for grant in frozen:
             given = self.grants.get(grant.id)
-            if grant.id in named and given is not None and given.terms is not None:
-                if _lasting(grant) != _lasting(given.terms):
-                    found.setdefault(grant.id, "altered")
-        terms = [given.terms for one in named if (given := self.grants.get(one)) is not None]
-        if not found and terms and all(terms):
+            terms = None if given is None or grant.id not in named else given.terms
+            if terms is not None and _LASTING(grant) != _LASTING(terms):
+                found.setdefault(grant.id, "altered")
+        held = [] if found else [self.grants[one].terms for one in named]
+        if held and None not in held:
             # The rights of several add up: what is shown, any of them may give.
-            fields = {name for one in terms if one is not None for name in one.fields}
-            if not fields.issuperset(_texts(entry.facts, "fields")):
+            together = {name for one in held if one is not None for name in one.fields}
+            if not together.issuperset(_texts(entry.facts, "fields")):
                 found = dict.fromkeys(named, "wider")
         return found
 
@@ -199,9 +204,9 @@ class Logged:
         if terms.starts - entry.at >= UNDER_WAY:
             return "early"
         action = _text(entry.facts, "action")
-        matters = {"", EVERYONE} if EVERYONE in terms.purposes else {"", *terms.purposes}
-        fits = (not action or action in terms.actions) and (entry.purpose in matters or EVERYONE in matters)
-        return "" if fits else "wider"
+        # What is fetched of an order names neither: both were the order's.
+        for_it = EVERYONE in terms.purposes or entry.purpose in ("", *terms.purposes)
+        return "" if for_it and action in ("", *terms.actions) else "wider"
 
     # --- taking in ---
 
@@ -234,7 +239,7 @@ class Logged:
         name = _text(entry.facts, "caller") or _text(entry.facts, "credential")
         known = self.credentials.get(name)
         if known is not None:
-            self.credentials[name] = replace(known, revoked_at=entry.at)
+            self.credentials[name] = replace(known, revoked_at=known.revoked_at or entry.at)
 
     def _changed(self, entry: Entry) -> None:
         client = _text(entry.facts, "client")
@@ -266,7 +271,7 @@ class Logged:
         if known is None:
             return
         if entry.kind in ENDED:
-            known = replace(known, ended_at=entry.at)
+            known = replace(known, ended_at=known.ended_at or entry.at)
         else:
             known = replace(known, suspended_at=entry.at if entry.kind == SUSPENDED else None)
         self.grants[grant] = known
@@ -314,11 +319,6 @@ def _system_over(system: System, shown: Credential, at: datetime) -> str:
 
 def _over(ended: datetime | None, at: datetime) -> bool:
     return ended is not None and at - ended >= UNDER_WAY
-
-
-def _lasting(grant: Grant) -> Grant:
-    """What of a grant no change touches: it rests and ends by entries of its own."""
-    return replace(grant, revoked_at=None, suspended_at=None)
 
 
 def _text(facts: Mapping[str, Any], name: str) -> str:

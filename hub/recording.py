@@ -71,6 +71,7 @@ class Attempt:
     salts: list[bytes] = field(default_factory=lambda: [b"", b""])
     named: str | None = None
     name: tuple[str, str] = ("", "")
+    terms: KeptTerms | None = None
 
     @property
     def resource(self) -> InformationResource | None:
@@ -125,7 +126,7 @@ def facts_of(attempt: Attempt, error: HubError | None) -> dict[str, Any]:
         # Of a denied call the fields asked for stay in the body: a caller may have put anything in their place.
         facts["grant"] = grant_of(decision)
         facts["fields"] = list(decision.fields)
-        facts["masks"] = masked_words(decision)
+        facts["masks"] = masked_words(decision) if attempt.terms is None else attempt.terms.masked
     if attempt.snapshot is not None:
         facts["snapshot"] = str(attempt.snapshot)
     return facts
@@ -133,12 +134,16 @@ def facts_of(attempt: Attempt, error: HubError | None) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class KeptTerms:
-    """Terms and their *digest*; *kept_on* is the last day on which this process kept them."""
+    """Terms and their *digest*; *kept_on* is the last day on which this process kept them.
+
+    *masked* is what is said of the decision's masks.
+    """
 
     digest: str
     content: bytes
     decision: Decision
     grants: tuple[Grant, ...]
+    masked: Mapping[str, str]
     kept_on: date | None = None
 
 
@@ -165,12 +170,12 @@ class TermsShelf:
                 "decision": decision_to_plain(decision),
             }
         )
-        kept = KeptTerms(sealed(content, TERMS_SALT), content, decision, attempt.grants)
+        found = KeptTerms(sealed(content, TERMS_SALT), content, decision, attempt.grants, masked_words(decision))
         with self._mutex:
             if len(self._known) >= _MAX_TERMS:
                 self._known.clear()
-            self._known[request] = kept
-        return kept
+            self._known[request] = found
+        return found
 
 
 def with_terms(bodies: BodyStore, body: Mapping[str, Any]) -> Mapping[str, Any] | None:

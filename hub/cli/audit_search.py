@@ -253,7 +253,13 @@ def anomalies(
     calls: Annotated[int, typer.Option(min=2, help=say("一小时调用次数", "calls within an hour"))] = 200,
     days: Annotated[int, typer.Option(min=1, help=say("授权闲置天数", "days that a grant slept"))] = 90,
     operators: Annotated[
-        bool, typer.Option(help=say("区分经办人（读取受保护正文）", "tell operators apart (reads protected bodies)"))
+        bool,
+        typer.Option(
+            help=say(
+                "区分经办人并核对授权条款（读取受保护正文）",
+                "tell operators apart and compare the terms of grants (reads protected bodies)",
+            )
+        ),
     ] = True,
     by: By = None,
     log: LogFolder = None,

@@ -6,6 +6,7 @@ What a store promises is said in `hub.search.store`.
 from __future__ import annotations
 
 import json
+import weakref
 from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import event, text
@@ -66,6 +67,8 @@ class PostgresStore:
         if row is None or row.size != size:
             raise IndexGoneError
         self.kept = Kept(frozenset(json.loads(row.spellings)), tuple(json.loads(row.by_name)))
+        # Who drops it while others may still ask cannot close it: its connections go with the last who holds it.
+        weakref.finalize(self, engine.dispose)
 
     @classmethod
     def ensure(cls, url: str, list_: ResponsibilityList, thesaurus: Thesaurus) -> Self:

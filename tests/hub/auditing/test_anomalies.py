@@ -6,19 +6,38 @@ import pytest
 
 from audit.entry import Entry
 from catalog.clock import Clocks
-from hub.anomalies import MAX_ENTRIES, VIEWS, Credential, Known, Limits, credentials, find
+from hub.anomalies import MAX_ENTRIES, VIEWS, Known, Limits, find
 from hub.auditviews import look
+from hub.logged import OF_CREDENTIALS, OF_GRANTS, OF_LISTS, Logged
 from tests.hub.auditing.conftest import MONDAY
 from tests.hub.world import IDS
+from tests.test_docs_facts import DOCS, codes_in, first_cells
 
 CALENDAR = Clocks.default().calendar
-KNOWN = Known({"C1": Credential("RS"), "C2": Credential("RS"), "C3": Credential("MZ")})
 ANSWERED, DENIED = "invocation.answered", "invocation.denied"
 
 
 def entry(minutes=0, kind=ANSWERED, *, at=None, actor="RS", subject="a1", caller="C1", **facts):
     facts = {"caller": caller, "grant": "G1", **facts}
     return Entry(kind, at or MONDAY + timedelta(minutes=minutes), actor, subject, "R", "M", facts)
+
+
+def said(kind, minutes=-1440, **facts):
+    return Entry(kind, MONDAY + timedelta(minutes=minutes), "SJ:office", "", "", "", facts)
+
+
+def admitted(caller, department="RS", **more):
+    return said("caller.admitted", caller=caller, department=department, **more)
+
+
+# Of these grants only the names are known, so that nothing speaks against a use.
+BEFORE = (
+    *(admitted(caller) for caller in ("C1", "C2", "C4")),
+    admitted("C3", "MZ"),
+    said("caller.revoked", caller="C4", department="RS"),
+    *(said("grant.given", grant={"id": grant}) for grant in ("G1", "G2")),
+)
+KNOWN = Known(Logged.of(BEFORE))
 
 
 def seen(*entries, known=KNOWN, operator=lambda entry: "", **limits):
@@ -106,39 +125,69 @@ def test_a_finding_names_so_many_entries_and_counts_all():
 
 @pytest.mark.parametrize(
     ("caller", "actor", "why"),
-    [("C9", "RS", "admits no such caller"), ("C3", "RS", "another department's"), ("C4", "RS", "revoked")],
+    [("C9", "RS", "admits no such caller"), ("C3", "RS", "another department"), ("C4", "RS", "revoked")],
 )
 def test_a_grant_used_by_a_credential_that_should_not(caller, actor, why):
-    known = Known({**KNOWN.callers, "C4": Credential("RS", MONDAY - timedelta(days=1))})
-    (one,) = seen(entry(caller=caller, actor=actor), known=known)
-    assert one.code == "unknown_credential"
+    (one,) = seen(entry(caller=caller, actor=actor))
+    assert (one.code, dict(one.params)["credential"]) == ("unknown_credential", caller)
     assert why in one.text("en")
 
 
 def test_credentials_are_followed_through_the_log():
-    admitted = entry(0, "caller.admitted", actor="office", caller="C9", department="RS")
+    first = entry(0, "caller.admitted", actor="office", caller="C9", department="RS")
     revoked = entry(2, "caller.revoked", actor="office", caller="C9", department="RS")
-    assert seen(admitted, entry(1, caller="C9"), entry(2, caller="C9")) == []
-    found = seen(admitted, entry(1, caller="C9"), revoked, entry(3, caller="C9"))
+    assert seen(first, entry(1, caller="C9"), entry(2, caller="C9")) == []
+    found = seen(first, entry(1, caller="C9"), revoked, entry(3, caller="C9"))
     assert told(found) == [("unknown_credential", 1, (3,))]
-    assert credentials([admitted, revoked])["C9"].revoked_at == revoked.at
+
+
+def test_an_answer_is_held_against_the_grants_and_lists_of_the_log():
+    found = seen(entry(grant="G9"), entry(1, grant="G9,G1"), entry(2, list_version="sha256:aa"))
+    assert told(found) == [("unknown_grant", 2, (0, 1)), ("unknown_list", 1, (2,))]
+    assert "G9: the log never gave this grant" in found[0].text("en")
+    assert "sha256:aa" in found[1].text("zh")
+    before = Known(Logged.of([*BEFORE, said("list.published", list_version="sha256:aa")]))
+    assert seen(entry(list_version="sha256:aa"), known=before) == []
+
+
+@pytest.mark.parametrize("kind", ["batch.ordered", "batch.fetched", "changes.answered"])
+def test_every_kind_of_answer_is_held_against_the_log(kind):
+    found = seen(entry(kind=kind, subject=""), entry(1, kind, subject="", caller="C9", grant="G9"))
+    assert told(found) == [("unknown_credential", 1, (1,)), ("unknown_grant", 1, (1,))]
+
+
+def test_what_was_known_before_is_not_changed_by_a_look():
+    given = said("grant.given", 0, grant={"id": "G9"})
+    assert seen(given, entry(1, grant="G9")) == []
+    assert [one.code for one in seen(entry(1, grant="G9"))] == ["unknown_grant"]
 
 
 def test_a_grant_that_woke():
-    known = Known(KNOWN.callers, {"G1": MONDAY - timedelta(days=100), "G2": MONDAY})
+    known = Known(KNOWN.logged, {"G1": MONDAY - timedelta(days=100), "G2": MONDAY})
     found = seen(entry(1, grant="G1,G2"), entry(2, grant="G1"), known=known)
     assert told(found) == [("sleeping_grant", 1, (0,))]
     assert "100" in found[0].text("en")
     given = entry(0, "grant.given", grant={"id": "G3"})
     assert seen(given, entry(1, grant="G3"), known=known) == []
     late = entry(at=MONDAY + timedelta(days=91), grant="G3")
-    assert told(seen(given, late, known=Known(KNOWN.callers))) == [("sleeping_grant", 1, (1,))]
+    assert told(seen(given, late, known=Known(KNOWN.logged))) == [("sleeping_grant", 1, (1,))]
+
+
+def test_an_order_and_a_page_wake_a_grant_too():
+    known = Known(KNOWN.logged, {"G1": MONDAY - timedelta(days=100)})
+    found = seen(entry(kind="batch.ordered", subject=""), entry(1), known=known)
+    assert told(found) == [("sleeping_grant", 1, (0,))]
 
 
 def test_views_are_in_both_languages():
-    for english, chinese in VIEWS.values():
+    for english, chinese in (*VIEWS.values(), *OF_CREDENTIALS.values(), *OF_GRANTS.values(), *OF_LISTS.values()):
         assert english.isascii()
         assert not chinese.isascii()
+
+
+@pytest.mark.parametrize(("folder", "heading"), [(DOCS, "finding"), (DOCS / "zh", "线索")], ids=["en", "zh"])
+def test_the_papers_name_every_view_and_no_other(folder, heading):
+    assert codes_in(first_cells(folder / "log-format.md", heading)) == list(VIEWS)
 
 
 class TestAtTheDeployment:

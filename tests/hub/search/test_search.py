@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import threading
 from dataclasses import replace
@@ -319,6 +320,16 @@ def test_a_process_opens_a_list_once(on_disk):
     for number in range(2, 5):
         search_of(on_disk, tiny(number))
     assert len(searching._OPEN) <= 2
+
+
+@pytest.mark.service("postgresql")
+def test_the_connections_of_one_that_nobody_holds_are_closed(postgres_url, on_disk):
+    opened = Search(replace(on_disk, control_url=postgres_url), tiny(1))
+    engine = opened._store._engine
+    assert engine.pool.checkedin() == 1
+    del opened
+    gc.collect()
+    assert engine.pool.checkedin() == 0
 
 
 @pytest.fixture
