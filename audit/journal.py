@@ -124,7 +124,7 @@ class Journal:
                 self._open()
                 os.close(old)
             size_bytes = os.fstat(self._fd).st_size
-            if exclusive or size_bytes < self._offset:
+            if size_bytes < self._offset or (exclusive and not self._still_there()):
                 # What was read without the lock may have been a write that failed and was taken back.
                 self._forget_unsure()
             if size_bytes < self._offset:
@@ -251,6 +251,7 @@ class Journal:
         self._offsets = array("Q")
         self._lengths = array("Q")
         self._sure = 0  # How many of these were seen under the lock.
+        self._head = b""  # Of the last frame that was read, with its digest.
 
     def _read_header(self, fd: int) -> int:
         header = os.pread(fd, _HEADER.size, 0)
@@ -260,6 +261,15 @@ class Journal:
         if magic != _HEADER_MAGIC:
             raise LogDamagedError(where=self.path.name, problem="it is no journal of this version")
         return int(base)
+
+    def _still_there(self) -> bool:
+        """Whether the last frame that was read without the lock is there: then so are those before it.
+
+        Only the end of the file is ever taken back, by who wrote it and under the lock.
+        """
+        if len(self._firsts) == self._sure:
+            return True
+        return os.pread(self._fd, _FRAME.size, self._offsets[-1] - _FRAME.size) == self._head
 
     def _forget_unsure(self) -> None:
         if len(self._firsts) == self._sure:
@@ -299,7 +309,10 @@ class Journal:
         payload = os.pread(self._fd, length, begin)
         found = sha256(lead[8:24])
         found.update(payload)
-        return Frame(first, count, begin, length) if found.digest() == digest else None
+        if found.digest() != digest:
+            return None
+        self._head = lead
+        return Frame(first, count, begin, length)
 
     def _torn(self, size_bytes: int, *, exclusive: bool, misplaced: bool) -> None:
         if misplaced or self._good_frame_after(self._offset + 1, size_bytes):

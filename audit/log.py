@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 __all__ = ["Log", "LogProof"]
 
 # Published entries are dropped from the journal when it has grown past this; each time costs three syncs.
-ROTATE_BYTES = 4 * 1024 * 1024
+ROTATE_BYTES = 32 * 1024 * 1024
 
 
 class _Request:
@@ -233,6 +233,8 @@ class Log:
         signer, journal = self._writable()
         with locked(self.folder / "publish.lock", self._lock_timeout_s):
             note, published = self._checkpoint()
+            # Whoever appends waits only while the last of it is read.
+            self._refresh(exclusive=False)
             with locked(self.folder / "journal.lock", self._lock_timeout_s):
                 end = self._refresh(exclusive=True)
             if end == published.size:

@@ -72,7 +72,7 @@ def needed_fields(resource: InformationResource, decision: Decision, values: Map
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one for each call: see ADR 0024
 class Record:
     """A record that fits a call and that the caller may see: *masks* says which fields of *row*, and how."""
 
@@ -107,7 +107,7 @@ def select(
     return sorted(found, key=lambda record: encode([safe(record.row.get(name)) for name in fields]))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one for each call: see ADR 0024
 class Sought:
     """One set of look-up *values*, in stored form, and the *records* that fit it; None: too many for an answer."""
 
@@ -115,7 +115,7 @@ class Sought:
     records: Sequence[Record] | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one for each call: see ADR 0024
 class Terms:
     """What an answer rests on besides the call and its records: the same for every call between two changes.
 

@@ -73,7 +73,7 @@ class AuthenticationSettingsError(SetupError):
     zh = "配置项 `{name}` 应为 {expected}。见 docs/operations.md。"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one for each call: see ADR 0024
 class Presented:
     """A request as it came. *path* and *query* (without its mark) are as they were sent, percent-encoded.
 

@@ -73,7 +73,7 @@ def part_salt(salt: bytes, part: str) -> bytes:
     return hmac.digest(salt, part.encode(), hashlib.sha256)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one for each call: see ADR 0024
 class Draft:
     """An entry and the body behind it, encoded, before they are kept: *leaf* and *body* are the bytes that will be.
 
@@ -274,11 +274,16 @@ class Evidence:
 
 
 class Publisher:
-    """A thread that publishes the log soon after something was appended, and not more often than its interval."""
+    """A thread that publishes the log soon after something was appended, and not more often than its interval.
 
-    def __init__(self, evidence: Evidence, interval_s: float = PUBLISH_EVERY_S) -> None:
+    *patience* is how many intervals it waits for another process to do so: publishing takes the interpreter from
+    whoever answers calls (`hub.api.publishing`), and must not depend on that process alone.
+    """
+
+    def __init__(self, evidence: Evidence, interval_s: float = PUBLISH_EVERY_S, *, patience: int = 0) -> None:
         self._evidence = evidence
         self._interval_s = interval_s
+        self._patience = patience
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-publisher", daemon=True)
 
@@ -292,11 +297,15 @@ class Publisher:
         self._thread.join()
 
     def _run(self) -> None:
-        last = False
+        last, waited, seen = False, 0, -1
         while not last:
             last = self._stop.wait(self._interval_s)
             try:
-                self._evidence.publish_through(self._evidence.log.size - 1)
+                published = self._evidence.log.published_size
+                waited = 0 if published != seen else waited + 1
+                seen = published
+                if last or waited >= self._patience:
+                    self._evidence.publish_through(self._evidence.log.size - 1)
             except (EvidenceUnavailableError, AuditError, OSError):
                 # The entries are durable without a checkpoint; the next round tries again.
                 _logger.exception("the log could not be published; trying again in %s s", self._interval_s)

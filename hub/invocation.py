@@ -99,7 +99,7 @@ REFUSALS = (
 _ATTEMPTS = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one for each call: see ADR 0024
 class Answer:
     """An answered call: its *content* as digested, the same *encoded*, and its *receipt*."""
 
@@ -130,7 +130,7 @@ class RefusedError(Exception):
         super().__init__(str(cause))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one for each call: see ADR 0024
 class Allowance:
     """A grant's calls of a day: its *limit*, how many are *used* with the *cost* of this one; at *resets* none are."""
 

@@ -52,7 +52,7 @@ class ReceiptInvalidError(HubError):
     zh: ClassVar[str] = "回执无效：{why_zh}。"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one for each call: see ADR 0024
 class Group:
     """Entries that one signature is over: *size* of them, the *first* of this index; *path*, packed, leads to the root.
 
@@ -64,7 +64,7 @@ class Group:
     path: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one for each call: see ADR 0024
 class Promised:
     """That the log holds an entry as number *index*, signed; *group*: together with others."""
 
@@ -73,7 +73,7 @@ class Promised:
     group: Group | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one for each call: see ADR 0024
 class Receipt:
     """A receipt. *index*: the place of *leaf*, the encoded entry, in the log *origin*. Salts are hex, "" for none."""
 

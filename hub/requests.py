@@ -38,7 +38,7 @@ _OF_VERIFY = frozenset({"keys", "purpose", "grant", "claims"})
 Scalar = str | int | bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one for each call: see ADR 0024
 class Purpose:
     """Why the caller asks: *matter* 事项, *case* 办件号, *operator* 经办人, *replaces* 替代材料; "" = not said."""
 
@@ -52,7 +52,7 @@ class Purpose:
         return {name: getattr(self, name) for name in _PURPOSE_MEMBERS if getattr(self, name)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one for each call: see ADR 0024
 class Call:
     """A call as its body has it. *keys*: look-up field → value. A query has *fields*, a verification *claims*.
 

@@ -52,8 +52,8 @@ class Service:
     named: NamedCalls
 
     @classmethod
-    def open(cls, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Service:
-        """Open the parts of *settings* and start publishing the log.
+    def open(cls, settings: Settings, *, clock: Callable[[], datetime] = utc_now, patience: int = 0) -> Service:
+        """Open the parts of *settings* and start publishing the log, with *patience* as `Publisher` has it.
 
         Raises:
             SetupError, TryAgainError: the deployment cannot serve; the message says what to do.
@@ -73,7 +73,7 @@ class Service:
         past = PastCalls(settings, evidence, warehouse, signer, mask_key)
         # What was counted once need not be read again when the first quota of the day is asked for.
         count(control, evidence.log)
-        publisher = Publisher(evidence)
+        publisher = Publisher(evidence, patience=patience)
         publisher.start()
         office = Office.over(settings, control, evidence)
         return cls(

@@ -269,7 +269,7 @@ class Fast:
         await response(scope, receive, send)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one for each call: see ADR 0024
 class Door:
     """Where a call knocks: what it wants of which resource, for real or in the *sandbox*."""
 

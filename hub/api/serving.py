@@ -8,20 +8,23 @@ stop.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import uvicorn
 from uvicorn.config import LOGGING_CONFIG
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from hub.api import journal, problems
+from hub.api import journal, problems, publishing
 from hub.api.app import create_app
 from hub.api.fast import door_of
 from hub.peers import SHOWN, shown_by
+from hub.service import Service
 from hub.settings import Settings
 
 if TYPE_CHECKING:
@@ -141,7 +144,11 @@ def application() -> HubApp:
     settings = Settings.from_environment()
     journal.speak(settings)
     _end_with_parent()
-    return create_app(settings)
+    app = create_app(settings, open_service=partial(Service.open, patience=publishing.PATIENCE))
+    # What was imported and built by now stays: no collection has to look through it again.
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 def _end_with_parent() -> None:
@@ -167,6 +174,7 @@ def run(host: str, port: int, *, workers: int = 1, tls: Tls | None = None) -> No
     settings = Settings.from_environment()
     journal.check(settings)
     journal.speak(settings)
+    publishing.start()
     uvicorn.run(
         "hub.api.serving:application",
         factory=True,

@@ -59,7 +59,7 @@ _KNOWN: Final = frozenset({"created", "expires", "nonce", "keyid", "alg", "tag"}
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one for each call: see ADR 0024
 class Message:
     """A request as it was sent. *target* is path and query, percent-encoded; *fields* are its lines in order."""
 
@@ -71,7 +71,7 @@ class Message:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one for each call: see ADR 0024
 class Signed:
     """Whose request it was, and when it was signed; and what shows it: the *signature* by *key* over *base*."""
 
