@@ -84,7 +84,7 @@ class Use:
     system: str
     purpose: tuple[str, str]
     resource: tuple[str, str]
-    fields: tuple[tuple[str, bool], ...]
+    fields: tuple[tuple[tuple[str, str], bool], ...]
 
     def text(self, lang: str) -> str:
         """The use as a sentence in *lang* (``zh``, else English), its time that of Shanghai."""
@@ -96,12 +96,12 @@ class Use:
             parts += [f"为办理“{self.purpose[0]}”"] if self.purpose[0] else []
             parts += [what]
             sentence = "，".join(parts) + (f"（{self.resource[0]}）" if self.resource[0] else "")
-            shown = "、".join(name + ("（已脱敏）" if masked else "") for name, masked in self.fields)
+            shown = "、".join(names[0] + ("（已脱敏）" if masked else "") for names, masked in self.fields)
             return f"{sentence}：{shown}。" if shown else f"{sentence}。"
         sentence = f"{when}: {self.receiver[1]} {what}"
         sentence += f" ({self.resource[1]})" if self.resource[1] else ""
         sentence += f" for: {self.purpose[1]}" if self.purpose[1] else ""
-        shown = ", ".join(name + (" (masked)" if masked else "") for name, masked in self.fields)
+        shown = ", ".join(names[1] + (" (masked)" if masked else "") for names, masked in self.fields)
         return f"{sentence}. Shown: {shown}." if shown else f"{sentence}."
 
     def to_plain(self, lang: str) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class Use:
             "receiver_system": self.system,
             "purpose": self.purpose[which],
             "resource": self.resource[which],
-            "fields": [{"name": name, "masked": masked} for name, masked in self.fields],
+            "fields": [{"name": names[which], "masked": masked} for names, masked in self.fields],
             "entry": self.entry,
             "text": self.text(lang),
         }
@@ -352,7 +352,7 @@ class _Search:
         for name in told if action != "verify" else ():
             field = resource.field(name) if resource is not None else None
             masked = isinstance(masks, dict) and masks.get(name, Mask.NONE) != Mask.NONE
-            fields.append((field.title if field is not None else name, masked))
+            fields.append(((name if field is None else field.title, name.replace("_", " ")), masked))
         return Use(
             entry=index,
             at=entry.at,

@@ -34,7 +34,7 @@ def test_a_person_sees_who_used_their_data_when_and_for_what(show, calls, servic
     )
     assert found.uses[0].text("en") == (
         "2026-03-02 09:30: Human Resources looked up your data (Population) for: Retirement. "
-        "Shown: 姓名 (masked), 出生日期."
+        "Shown: name (masked), birth."
     )
     plain = found.to_plain("en")["uses"][0]
     assert (plain["logtime"], plain["receiver"], plain["receiver_system"]) == (
