@@ -265,7 +265,7 @@ class TestWhatIsTold:
         for _ in range(2):
             again = http.post(path, content=body, headers=headers)
             assert (again.status_code, again.json()["code"]) == (401, "signature_replayed")
-            assert newest(app).facts["reasons"] == ["key_refused"]
+            assert newest(app).facts["reasons"] == ["signature_replayed"]
         size = app.state.service.evidence.log.size
         assert http.post(path, content=body, headers=headers).status_code == 429
         assert app.state.service.evidence.log.size == size
