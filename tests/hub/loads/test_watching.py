@@ -21,6 +21,8 @@ UNEQUAL = [{"column": "", "measure": "rows", "en": "the number of rows differs",
 @pytest.fixture
 def office(world):
     with Office.open(world.settings, clock=world.clock) as office:
+        # A log that nobody publishes would be an alert of its own.
+        office.evidence.publish()
         yield office
 
 
