@@ -233,7 +233,7 @@ def test_what_is_suggested_works(story, answered, monkeypatch, capfd):
     assert not [one for one in offline if one.startswith(("zhengtong call", "zhengtong batch list"))]
 
 
-@pytest.mark.slow
+# Last, since it stops what the others are answered by: what is marked slow would come first.
 def test_all_of_it_is_found_by_the_next_demonstration(story, home):
     order = orders.fetch(story.systems, story.papers / "batch").order["id"]
     hook, systems = story.follower.listen(), [one.client for one in story.register("en")]
