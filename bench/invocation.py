@@ -12,6 +12,8 @@ is authenticated, decided, masked, recorded durably and answered with a signed r
   with pgx, bench/peers/go, built if `go` is there), each on the same rows in PostgreSQL with an index on the key. They
   check nobody, mask nothing, record nothing.
 - per_core: calls for each second of processor time that our server processes took.
+- stages: where the time of a call goes that is alone, by the server's own account, and what is left: HTTP, the
+  interpreter between, the wire.
 - p99: of calls sent at half the rate that was reached, whether or not the ones before were answered.
 
 The generator runs on the same cores, one process, the same for all. Peers that need asyncpg find it on the path or in
@@ -33,7 +35,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.calls.city import City, opened
-from bench.calls.generator import CONNECTIONS, Load, closed_loop, open_loop
+from bench.calls.generator import CONNECTIONS, Load, closed_loop, open_loop, stages
 from bench.calls.requests import ours, peers, signed, verification
 from bench.calls.servers import cpu_of, free_port, our_server, peer_servers
 
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 HOST = "127.0.0.1"
+ALONE = 300  # calls, one after the other, whose stages are looked at
 FIRST_GUESS = 8_000  # calls a second: so many requests are made before they are sent
 
 
@@ -75,18 +78,26 @@ class Loads(dict[tuple[str, str], tuple[Load, float]]):
     """(what, of whom) → the median run, and the p99 at half its rate."""
 
 
-def side_by_side(city: City, names: Sequence[str], folder: Path, options: argparse.Namespace) -> tuple[Loads, Loads]:
+class Stages(dict[str, dict[str, float]]):
+    """What → stage → microseconds, of a call that is alone."""
+
+
+def side_by_side(
+    city: City, names: Sequence[str], folder: Path, options: argparse.Namespace
+) -> tuple[Loads, Loads, Stages]:
     """Each of *names* against our server, and next to it as many records in one call against each peer."""
-    mine, theirs, port = Loads(), Loads(), free_port()
+    mine, theirs, spent, port = Loads(), Loads(), Stages(), free_port()
     with peer_servers(options.rows, folder, options.workers) as found, our_server(city, port, options.workers) as pid:
         for name in names:
             mine[name, OURS] = measure(name, (HOST, port), [pid], partial(MEASURES[name], city), options)
+            draw = random.Random(8)
+            spent[name] = stages((HOST, port), [MEASURES[name](city, draw) for _ in range(ALONE)])
             size = SIZES.get(name, 1)
             for peer, (there, pids) in found.items():
                 if (str(size), peer) not in theirs:
                     make = partial(peers, options.rows, size)
                     theirs[str(size), peer] = measure(f"{peer} {size}", (HOST, there), pids, make, options)
-    return mine, theirs
+    return mine, theirs, spent
 
 
 def warm(city: City) -> None:
@@ -145,11 +156,19 @@ def main() -> int:
         folder = Path(name)
         city = opened(options.home or folder / "var", options.rows)
         warm(city)
-        mine, theirs = side_by_side(city, names, folder, options)
-    print(json.dumps(compared(names, mine, theirs)))
+        mine, theirs, spent = side_by_side(city, names, folder, options)
+    report = compared(names, mine, theirs)
+    print(f"{'µs of a call alone':26} " + " ".join(f"{stage:>8}" for stage in (*STAGES, "rest", "all")))
+    for name, of in spent.items():
+        rest = of["all"] - sum(of[stage] for stage in STAGES)
+        shown = {**of, "rest": rest}
+        print(f"{name:26} " + " ".join(f"{shown[stage]:8,.0f}" for stage in (*STAGES, "rest", "all")))
+        report[name]["stages_us"] = {stage: round(shown[stage]) for stage in shown}
+    print(json.dumps(report))
     return 0
 
 
+STAGES = ("auth", "decide", "lookup", "mask", "write", "log", "sign")
 OURS, FASTAPI = "ours", "fastapi_asyncpg"
 MEASURES: dict[str, Callable[[City, random.Random], bytes]] = {
     "query_one": partial(ours, size=1),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 64
 _LENGTH = re.compile(rb"content-length: ([0-9]+)")
+_TIMING = re.compile(rb"server-timing: ([^\r]*)")
+_STAGE = re.compile(r"(\w+);dur=([0-9.]+)")
 
 
 @dataclass
@@ -158,3 +161,36 @@ async def open_loop(address: tuple[str, int], requests: Sequence[bytes], rate: f
     for connection in free:
         connection.transport.abort()
     return load
+
+
+def stages(address: tuple[str, int], requests: Sequence[bytes]) -> dict[str, float]:
+    """What each stage of a call took by the server's own account (`Server-Timing`), and all of it as it was waited for.
+
+    Medians in microseconds of *requests*, sent one after the other: nothing waits for anything else.
+    """
+    found: dict[str, list[float]] = {}
+    with socket.create_connection(address) as connection:
+        for request in requests:
+            began = time.perf_counter()
+            connection.sendall(request)
+            got = b""
+            while (head := got.find(b"\r\n\r\n")) < 0:
+                got += _received(connection)
+            fields = got[:head].lower()
+            length = _LENGTH.search(fields)
+            missing = head + 4 + int(length[1]) - len(got) if length else 0
+            while missing > 0:
+                missing -= len(_received(connection))
+            found.setdefault("all", []).append((time.perf_counter() - began) * 1e6)
+            timing = _TIMING.search(fields)
+            for name, spent in _STAGE.findall(timing[1].decode()) if timing else ():
+                found.setdefault(name, []).append(float(spent) * 1e3)
+    return {name: sorted(spent)[len(spent) // 2] for name, spent in found.items()}
+
+
+def _received(connection: socket.socket) -> bytes:
+    """Raises: ConnectionError: the server has closed it."""
+    got = connection.recv(1 << 20)
+    if not got:
+        raise ConnectionError("the server closed the connection before its answer ended")
+    return got

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from hub import clients
 from hub.actors import Actor, Role
 from hub.api import create_app
+from hub.cli import main
 from hub.client import AsyncClient, CallDeniedError, CallInvalidError, CallKeyRefusedError, Client
 from hub.client.changes import NOW as BEGIN
 from hub.client.wire import Wire
@@ -180,3 +182,33 @@ def test_hooks_are_looked_after_by_the_same_client(place, client):
         with pytest.raises(CallInvalidError) as caught:
             call("HX")
         assert caught.value.problem_code == "hook_unknown"
+
+
+def test_the_command_goes_on_from_the_file(place, tmp_path, capfd):
+    key, cursor = tmp_path / "key", tmp_path / "cursor"
+    key.write_text(place.key)
+    key.chmod(0o600)
+    (tmp_path / "answers.vkey").write_text(pinned(place))
+    given = [
+        *("--lang", "en", "changes", CODE, "--purpose", MATTER, "--cursor-file", str(cursor), "--server", place.url),
+        *("--key-file", str(key), "--answer-key", str(tmp_path / "answers.vkey")),
+    ]
+
+    def follow():
+        assert main(given) == 0
+        said = capfd.readouterr()
+        return [json.loads(line) for line in said.out.splitlines()], said.err
+
+    assert follow()[0] == []
+    begun = cursor.read_text()
+    assert begun.strip() not in ("", "now")
+    place.houses.load({**HOUSES, "f": ("1", "李四", "20.00", "")})
+    events, told = follow()
+    assert [one["kind"] for one in events] == ["insert"]
+    assert "Changes: 1." in told
+    assert cursor.read_text() != begun
+    assert oct(cursor.stat().st_mode)[-3:] == "600"
+    assert follow()[0] == []
+    cursor.write_text("nonsense")
+    assert main(given) != 0
+    assert cursor.read_text() == "nonsense"

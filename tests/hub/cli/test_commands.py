@@ -43,7 +43,7 @@ NOUNS = (
     *("list", "resource", "request", "grant", "key", "correct", "demand", "form", "clients"),
     *("ingest", "warehouse", "receipt", "batch", "hooks", "audit", "evidence", "witness", "licence"),
 )
-VERBS = ("demo", "search", "inbox", "remind", "serve", "call", "mydata", "verify")
+VERBS = ("demo", "search", "inbox", "remind", "serve", "call", "changes", "mydata", "verify")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
