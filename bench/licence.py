@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 # The folder of this file holds an `audit.py` and a `licence.py` of its own: the packages must come first.
@@ -151,6 +152,7 @@ def peers(world: Scene) -> dict[str, Callable[[int], object]]:
         from sd_jwt.issuer import SDJWTIssuer  # type: ignore[import-untyped]  # noqa: PLC0415
         from sd_jwt.verifier import SDJWTVerifier  # type: ignore[import-untyped]  # noqa: PLC0415
 
+        assert isinstance(world.key.private_key, ec.EllipticCurvePrivateKey)  # the scene's, and what the library takes
         private = JWK.from_pem(world.key.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         public = JWK.from_pem(
             world.key.certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

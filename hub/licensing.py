@@ -177,7 +177,7 @@ class Licensing:
         # What a licence is about: the same again is the same licence.
         keys = {kind.holder_field: holder, **(record or {})}
         facts = self._facts(kind, keys)  # step 1
-        identifier = self._reserve(kind, keys, by=by, reason=reason, ground=ground)  # step 2
+        identifier = self._reserve(kind, keys, facts, by=by, reason=reason, ground=ground)  # step 2
         with self._alone(identifier):
             return self._complete(kind, facts, identifier, by=by)
 
@@ -254,7 +254,14 @@ class Licensing:
         return Keyring(self.settings.keys).secret(f"licence-caller-{department}", admit).decode()
 
     def _reserve(
-        self, kind: LicenceKind, keys: Mapping[str, str], *, by: str, reason: str, ground: str
+        self,
+        kind: LicenceKind,
+        keys: Mapping[str, str],
+        facts: Mapping[str, Any],
+        *,
+        by: str,
+        reason: str,
+        ground: str,
     ) -> LicenceIdentifier:
         """The identifier of this holder's licence of this kind: pending or in force, or a new, pending one."""
         now = self.clock()
@@ -275,7 +282,6 @@ class Licensing:
             first = lifecycle.issue(
                 identifier=str(identifier), kind=kind.code, issuer=kind.issuer, at=now, reason=reason, ground=ground
             )
-            days = kind.validity_days
             row = {
                 "identifier": str(identifier),
                 "kind": kind.code,
@@ -286,7 +292,7 @@ class Licensing:
                 "state": PENDING,
                 # Whole seconds: what is sealed and what is stored must be the same instant.
                 "issued_at": now.replace(microsecond=0),
-                "valid_until": None if days is None else now.replace(microsecond=0) + timedelta(days=days),
+                "valid_until": kind.ends_at(now.replace(microsecond=0), facts),
                 "credential_digest": "",
                 "log_index": None,
                 "bundle_path": None,

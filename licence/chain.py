@@ -2,7 +2,7 @@
 
 Which anchors are pinned is `licence.trust`; at which time the chain must hold is decided in `licence.verify`.
 Not supported and therefore refused: name constraints, policy mapping, any critical extension not named below.
-Revocation of issuing certificates is by taking the anchor out of the trust store.
+Revocation is asked of the lists the caller brings (`check_revocation`); an anchor is revoked by no longer pinning it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,19 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from licence import crl
+from licence.certificates import check_signature, is_canonical, public_key_of
 from licence.errors import FormatError
 from licence.profile import DEMONSTRATION_POLICY
+from licence.report import Note
+from licence.sm2 import Sm2PublicKey
 from licence.suites import SUITES, suite_of_key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
+
+    from licence.crl import Revocation, RevocationList
 
 # A validation costs two or three signature checks; the same few chains come back all day.
 CHAIN_CACHE = 256
@@ -34,7 +41,10 @@ _UNDERSTOOD = (
     x509.SubjectAlternativeName,
     x509.SubjectKeyIdentifier,
     x509.AuthorityKeyIdentifier,
+    x509.CRLDistributionPoints,
 )
+# More lists than any chain has authorities, old and new.
+MAX_LISTS = 16
 _E = TypeVar("_E", bound=x509.ExtensionType)
 _NO_CHAIN = "NO_CERTIFICATE_CHAIN_FOUND"
 _BAD_CHAIN = "CHAIN_CONSTRAINTS_FAILURE"
@@ -44,10 +54,12 @@ _BAD_CHAIN = "CHAIN_CONSTRAINTS_FAILURE"
 class Path:
     """A chain that leads to a pinned anchor. *starts* and *ends* bound the time all of its certificates are valid.
 
-    *purposes* are the leaf's extended key usages, *uris* its alternative names, *organisation_code* its USCC or "".
+    *certificates* are its certificates as DER, from the leaf to the anchor. *purposes* are the leaf's extended key
+    usages, *uris* its alternative names, *organisation_code* its USCC or "".
     """
 
     leaf: bytes
+    certificates: tuple[bytes, ...]
     starts: datetime
     ends: datetime
     purposes: frozenset[x509.ObjectIdentifier]
@@ -66,7 +78,7 @@ def load(der: bytes) -> x509.Certificate:
     """
     try:
         certificate = x509.load_der_x509_certificate(der)
-        certificate.public_key()
+        public_key_of(certificate)
         _ = certificate.extensions, certificate.subject, certificate.issuer
     except (
         ValueError,
@@ -80,7 +92,7 @@ def load(der: bytes) -> x509.Certificate:
         raise FormatError("certificate_unreadable", detail=type(error).__name__) from None
     except x509.UnsupportedGeneralNameType:
         raise FormatError("certificate_unreadable", detail="general name") from None
-    if certificate.public_bytes(Encoding.DER) != der:
+    if certificate.public_bytes(Encoding.DER) != der or not is_canonical(certificate):
         raise FormatError("certificate_unreadable", detail="DER")
     return certificate
 
@@ -113,6 +125,7 @@ def validate(chain: tuple[bytes, ...], anchors: frozenset[bytes], suites: frozen
     _check_leaf(leaf)
     return Path(
         leaf=chain[0],
+        certificates=tuple(c.public_bytes(Encoding.DER) for c in certificates),
         starts=max(c.not_valid_before_utc for c in certificates),
         ends=min(c.not_valid_after_utc for c in certificates),
         purposes=_purposes(leaf),
@@ -123,10 +136,118 @@ def validate(chain: tuple[bytes, ...], anchors: frozenset[bytes], suites: frozen
     )
 
 
+def public_key(der: bytes) -> object:
+    """The public key of a certificate, SM2 included.
+
+    Raises:
+        FormatError: it does not parse.
+    """
+    return public_key_of(load(der))
+
+
+def check_revocation(
+    path: Path,
+    lists: Iterable[bytes],
+    *,
+    at: datetime,
+    proven_at: datetime | None = None,
+    made_after: datetime | None = None,
+) -> tuple[Note, ...]:
+    """Ask *lists* (CRLs, DER) about every certificate of *path* below its anchor.
+
+    *at*: the time asked about; a revocation after it decides nothing. *proven_at*: a time at which the signature is
+    proven to have existed, by a time stamp or a log. *made_after*: a time before which it was certainly not made, by a
+    time stamp within it or by what it says itself. Of several lists the newest counts, but what an older one revoked
+    for good stays revoked: authorities drop certificates from their lists once they have expired.
+
+    Returns what a reader should know and policy may decide on, for each certificate ``revocation_checked``,
+    ``revocation_stale`` (the newest list had ended *at* that time) or ``revocation_unknown`` (no list at hand), and
+    where it applies ``revoked_later`` (after the signature is proven, or after *at*) and ``crl_ignored``.
+
+    Raises:
+        FormatError: ``certificate_revoked``, with sub-indication ``REVOKED`` when the leaf was revoked before
+            *made_after*, ``REVOKED_NO_POE`` when nothing proves that the signature is older than the leaf's revocation,
+            ``REVOKED_CA_NO_POE`` when it is an authority that is revoked (EN 319 102-1 §5.2.6, §5.5.4);
+            or ``too_many_lists``.
+    """
+    given = list(lists)
+    if len(given) > MAX_LISTS:
+        raise FormatError("too_many_lists", limit=MAX_LISTS)
+    notes: list[Note] = []
+    certificates = [load(der) for der in path.certificates]
+    for position, (below, above) in enumerate(itertools.pairwise(certificates)):
+        found = _lists_about(below, above, given, notes)
+        subject = _name(below.subject)
+        revocation = _revocation(below.serial_number, found)
+        if revocation is not None:
+            params = {"subject": subject, "revoked": _time(revocation.effective), "reason": revocation.reason.value}
+            indication = _indication(revocation, position, at=at, proven_at=proven_at, made_after=made_after)
+            if indication:
+                raise FormatError("certificate_revoked", sub_indication=indication, **params)
+            notes.append(Note("revoked_later", tuple(params.items())))
+        if not found:
+            notes.append(Note("revocation_unknown", (("subject", subject),)))
+            continue
+        newest = found[-1]
+        code = "revocation_stale" if newest.next_update < at else "revocation_checked"
+        times = (("as_of", _time(newest.this_update)), ("until", _time(newest.next_update)))
+        notes.append(Note(code, (("subject", subject), *times)))
+    return tuple(notes)
+
+
+def _indication(
+    revocation: Revocation, position: int, *, at: datetime, proven_at: datetime | None, made_after: datetime | None
+) -> str:
+    """The sub-indication a revocation leads to; empty when it decides nothing."""
+    since = revocation.effective
+    if since > at or (proven_at is not None and proven_at < since):
+        return ""
+    if position:
+        return "REVOKED_CA_NO_POE"
+    return "REVOKED" if made_after is not None and made_after >= since else "REVOKED_NO_POE"
+
+
+def _lists_about(
+    below: x509.Certificate, above: x509.Certificate, given: Sequence[bytes], notes: list[Note]
+) -> list[RevocationList]:
+    """The lists of *above* that would hold *below*, oldest first; why one of *above* does not count goes to *notes*."""
+    found = []
+    for der in given:
+        try:
+            read = crl.read(der, above)
+        except FormatError as fault:
+            ignored = Note("crl_ignored", (("why", fault.code), *fault.finding_params.items()))
+            if fault.code != "crl_of_other_issuer" and ignored not in notes:
+                notes.append(ignored)
+            continue
+        if read.covers(below):
+            found.append(read)
+    return sorted(found, key=lambda r: (r.this_update, -1 if r.number is None else r.number))
+
+
+def _revocation(serial: int, found: Sequence[RevocationList]) -> Revocation | None:
+    revocations = [
+        r
+        for age, one in enumerate(reversed(found))
+        if (r := one.entries.get(serial)) is not None and (age == 0 or r.reason is not crl.Reason.HOLD)
+    ]
+    return min(revocations, key=lambda r: r.effective, default=None)
+
+
+def _time(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _issued(below: x509.Certificate, above: x509.Certificate) -> bool:
     try:
-        below.verify_directly_issued_by(above)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        key = public_key_of(above)
+        if isinstance(key, Sm2PublicKey):
+            if below.issuer != above.subject:
+                return False
+            check_signature(below, key)
+        else:
+            below.verify_directly_issued_by(above)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, FormatError):
         return False
     key_id = _get(below, x509.AuthorityKeyIdentifier)
     subject_id = _get(above, x509.SubjectKeyIdentifier)
@@ -150,7 +271,7 @@ def _check_authority(certificate: x509.Certificate, below_count: int) -> None:
 
 
 def _check_signature_suite(below: x509.Certificate, above: x509.Certificate, suites: frozenset[str]) -> None:
-    suite = suite_of_key(above.public_key())
+    suite = suite_of_key(public_key_of(above))
     if suite is None or suite.name not in suites or below.signature_algorithm_oid != SUITES[suite.name].certificate_oid:
         raise FormatError("suite_not_allowed", sub_indication=_BAD_CHAIN, subject=_name(below.subject))
 

@@ -8,11 +8,23 @@ It leaves the wording of verification findings to `licence.findings`.
     ├── KindsUnreadableError       give another file
     ├── FactsIncompleteError       correct the authoritative record, then issue again
     ├── IssueRefusedError          mend the call: the inputs of issuing contradict each other
+    ├── FaceValueError             correct the record or the mapping: a face field cannot be filled
+    ├── PersonCodeError            mend the code of the organisation or person (the message does not hold it)
+    ├── EventRefusedError          do not retry: the step is not possible, or not by this person (text says what is)
+    ├── CopyRefusedError           make or ask for another annotated copy
+    ├── MaterialRefusedError       ask the holder for the paper itself, or the department that may reuse it
+    ├── SealProofError             count a wrong proof of approval, then ask the person again
+    ├── SealStateError             do not retry: the seal's state in the register does not allow it
+    ├── SealRefusedError           mend the call: such a seal may not be made, applied, registered or used
+    ├── GlyphMissingError          issue with a font that holds the characters
+    ├── FontUnusableError          give another font file or face
     ├── TransitionRefusedError     do not retry: the licence's state does not allow it
     ├── NotIssuingDepartmentError  let the issuing department act
     ├── GroundMissingError         give reason and ground
     ├── PassphraseWrongError       ask for the passphrase again
     ├── KeyFileError               give another key file, or mend its mode
+    ├── SignerError                who keeps the key did not sign; the code says: try again, or call a person
+    ├── Sm2UnavailableError        sign on another machine; if the self-test failed, call the machine's keeper
     ├── CertificationRefusedError  mend the call: the certificate asked for may not be made
     ├── FormatError                the message is not of the form its standard prescribes; reject it
     ├── TrustEmptyError            pin at least one anchor and one log key
@@ -56,8 +68,11 @@ class CodedError(LicenceError):
         super().__init__(finding=finding_text(code, self.finding_params, "en"))
 
     def text(self, lang: str) -> str:
-        """The message in *lang* (``zh``, otherwise English)."""
-        return finding_text(self.code, self.finding_params, lang)
+        """The message in *lang* (``zh``, otherwise English); a param ``x_zh`` stands for ``x`` in Chinese."""
+        params = self.finding_params
+        if lang == "zh":
+            params = params | {k.removesuffix("_zh"): v for k, v in params.items() if k.endswith("_zh")}
+        return finding_text(self.code, params, lang)
 
 
 class IdentifierError(CodedError):
@@ -112,6 +127,52 @@ class IssueRefusedError(CodedError):
     """The inputs of issuing contradict each other."""
 
 
+class FaceValueError(CodedError):
+    """A field on the face of a licence cannot be filled with what is given."""
+
+
+class PersonCodeError(CodedError):
+    """The text is no unified social credit code, organisation code or citizen identity number."""
+
+
+class EventRefusedError(CodedError):
+    """A step of a dossier is not possible here and now, or not by this unit or person."""
+
+
+class CopyRefusedError(CodedError):
+    """An annotated copy (加注件) may not be made so, or does not serve the purpose at hand."""
+
+
+class MaterialRefusedError(CodedError):
+    """An e-material may not be taken in so, or may not be reused here."""
+
+
+class SealProofError(CodedError):
+    """What a person gave to approve a cloud signature proves nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("seal_proof_wrong")
+
+
+class SealStateError(LicenceError):
+    """The state of the seal in the register does not allow the action."""
+
+    en: ClassVar[str] = "A seal that is {state_en} cannot be {action_en}. Only {allowed_en} is possible now."
+    zh: ClassVar[str] = "状态为“{state_zh}”的印章不能{action_zh}。目前只能：{allowed_zh}。"
+
+
+class SealRefusedError(CodedError):
+    """A seal may not be made, applied, registered or used so; `code` says why."""
+
+
+class GlyphMissingError(CodedError):
+    """The font lacks a character of the document; the message names code points only."""
+
+
+class FontUnusableError(CodedError):
+    """The font file or face cannot be used for documents."""
+
+
 class TransitionRefusedError(LicenceError):
     """The state of the licence does not allow the action."""
 
@@ -142,6 +203,14 @@ class PassphraseWrongError(LicenceError):
 
 class KeyFileError(CodedError):
     """The key file is not usable as it is."""
+
+
+class SignerError(CodedError):
+    """A token or sealing server that keeps a key did not sign; nothing was signed that counts."""
+
+
+class Sm2UnavailableError(CodedError):
+    """This machine cannot compute SM2, or computes it wrongly; trying again does not help."""
 
 
 class CertificationRefusedError(CodedError):

@@ -7,11 +7,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from licence.ofd.findings import OFD_FINDINGS
+from licence.office_findings import OFFICE_FINDINGS
+from licence.pdf.findings import PDF_FINDINGS
+from licence.population.findings import POPULATION_FINDINGS
+from licence.qr.findings import QR_FINDINGS
+from licence.seals.findings import SEAL_FINDINGS
+from licence.status_findings import STATUS_FINDINGS
+from licence.suite_findings import SUITE_FINDINGS
+from licence.trustlist_findings import TRUSTLIST_FINDINGS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # code → (English, Chinese); {names} are filled from the finding's params.
 FINDINGS: Mapping[str, tuple[str, str]] = {
+    **SEAL_FINDINGS,
+    **OFFICE_FINDINGS,
+    **OFD_FINDINGS,
+    **PDF_FINDINGS,
+    **STATUS_FINDINGS,
+    **QR_FINDINGS,
+    **POPULATION_FINDINGS,
+    **TRUSTLIST_FINDINGS,
+    **SUITE_FINDINGS,
     # The identifier (GB/T 36904).
     "identifier_bad_root": (
         "The licence identifier does not begin with 1.2.156.3005.2. Check that it was copied whole.",
@@ -294,7 +313,10 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
         "code `{value}` does not begin with authority_code `{authority}`.",
         "类型代码`{value}`不以定义机构代码`{authority}`开头。",
     ),
-    "bad_category": ("category `{value}` is not one of 证照, 批文, 证明.", "类别`{value}`不是 证照、批文、证明 之一。"),
+    "bad_category": (
+        "category `{value}` is not one of 证照, 批文, 证明, 材料.",
+        "类别`{value}`不是 证照、批文、证明、材料 之一。",
+    ),
     "bad_holder_type": ("holder_type `{value}` is none of: {allowed}.", "持证主体类型`{value}`不在其列：{allowed}。"),
     "bad_validity_days": (
         "validity_days must be a whole number from 1 to 36525, or null.",

@@ -6,12 +6,11 @@ after its log entry is durable.
 
 from __future__ import annotations
 
-from datetime import timedelta, timezone
 from typing import TYPE_CHECKING
 
 from licence.credential import Claim, digest_of, seal
 from licence.errors import FactsIncompleteError, IssueRefusedError
-from licence.model import HOLDER_TYPES, LicenceKind, SealedLicence, StatusRef
+from licence.model import CHINA_TIME, HOLDER_TYPES, LicenceKind, SealedLicence, StatusRef
 from licence.profile import VCT_PREFIX
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from licence.identifiers import LicenceIdentifier
     from licence.keys import SigningKey
 
-CHINA_TIME = timezone(timedelta(hours=8), "Asia/Shanghai")
 METADATA_CLAIMS = 13
 
 
@@ -51,6 +49,7 @@ def issue(
 
     Raises:
         FactsIncompleteError: required fields of the face, or the holder, are empty.
+        FaceValueError: a field's value is not of its type.
         IssueRefusedError: identifier, key, validity or salts contradict each other.
     """
     starts = valid_from or issued_at
@@ -115,7 +114,7 @@ def _face(kind: LicenceKind, facts: Mapping[str, str | int | bool | None]) -> di
     empty = [name for name in dict.fromkeys(needed) if not _text(facts.get(name))]
     if empty:
         raise FactsIncompleteError(kind=kind.code, fields=", ".join(f"`{n}`" for n in empty))
-    return {f.name: value for f in kind.face if (value := _text(facts.get(f.field)))}
+    return {f.name: f.accept(value) for f in kind.face if (value := _text(facts.get(f.field)))}
 
 
 def _text(value: str | int | bool | None) -> str:  # noqa: FBT001 - a wire value

@@ -145,7 +145,7 @@ def _check_signature(found: credential.Credential, trust: TrustStore) -> _Findin
     if not found.jws.chain:
         return _skipped()
     try:
-        key = chain.load(found.jws.chain[0]).public_key()
+        key = chain.public_key(found.jws.chain[0])
         jose.verify(found.jws, key, trust.suites)
     except FormatError as fault:
         return _failed(fault)
@@ -335,7 +335,7 @@ def _authentic_status(
     if not token.jws.chain:
         raise FormatError("no_signing_certificate", sub_indication="NO_SIGNING_CERTIFICATE_FOUND")
     path = chain.validate(token.jws.chain, anchors, suites)
-    jose.verify(token.jws, chain.load(path.leaf).public_key(), suites)
+    jose.verify(token.jws, chain.public_key(path.leaf), suites)
     if STATUS_SIGNING not in path.purposes:
         raise FormatError("status_signer_purpose")
     if signers and fingerprint(path.leaf) not in signers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -46,7 +46,7 @@ def changes(
     kept = cursor_file is not None and cursor_file.exists()
     cursor = cursor_file.read_text(encoding="utf-8").strip() if cursor_file is not None and kept else since
     asked = [name.strip() for name in fields.split(",") if name.strip()]
-    optional = {"case": case} if case else {}
+    optional: dict[str, Any] = {"case": case} if case else {}
     events = 0
     with Access(profile, key_file, server, answer_key).client() as client:
         followed = client.changes(code, matter=purpose or "", cursor=cursor, fields=asked or None, **optional)

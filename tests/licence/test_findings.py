@@ -17,8 +17,8 @@ FOLDER = Path(licence.__file__).parent
 
 def literals():
     found = set()
-    for path in FOLDER.glob("*.py"):
-        if path.name == "findings.py":
+    for path in FOLDER.rglob("*.py"):
+        if path.name.endswith("findings.py"):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -4,8 +4,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from licence.errors import IdentifierError
+from catalog import identifiers as catalog_identifiers
+from catalog.errors import IdentifierError as CatalogIdentifierError
+from licence.errors import IdentifierError, PersonCodeError
 from licence.identifiers import ALPHABET, LicenceIdentifier, check_char, mint
+from licence.persons import (
+    USCC_ALPHABET,
+    check_citizen_id,
+    check_holder_code,
+    check_organisation_code,
+    check_uscc,
+)
 from tests.licence.independent import InvalidError, read_identifier
 
 ROOT = "1.2.156.3005.2"
@@ -127,3 +136,118 @@ def test_check_char_refuses_what_it_cannot_value():
     for text in ("", "a", "A.B", "１"):
         with pytest.raises(IdentifierError):
             check_char(text)
+
+
+def test_published_check_characters_by_every_change_and_every_swap():
+    # ISO 7064 hybrid systems detect every substitution, and nearly every swap of neighbours: here one in 109 escapes.
+    escaped, swaps = [], 0
+    for text in PUBLISHED:
+        payload = "".join(text[len(ROOT) + 1 : -2].split("."))
+        for i, c in enumerate(payload):
+            for other in set(ALPHABET) - {c}:
+                assert check_char(payload[:i] + other + payload[i + 1 :]) != text[-1]
+        for i in range(len(payload) - 1):
+            if payload[i] != payload[i + 1]:
+                swaps += 1
+                if check_char(payload[:i] + payload[i + 1] + payload[i] + payload[i + 2 :]) == text[-1]:
+                    escaped.append((text, payload[i : i + 2]))
+    assert (swaps, escaped) == (109, [(PUBLISHED[3], "54")])
+
+
+# --- codes of organisations and persons (GB 32100, GB 11714, GB 11643) ------------------------------------------------
+
+# Published: the codes in the identifiers above; the sample of GB 11643.
+USCC = ["11100000000013338W", "11430000006122244L", "11330105002500287C", "11220000013544541J", "11100000MB03271699"]
+CITIZEN = "11010519491231002X"
+
+
+def person_code(check, text):
+    with pytest.raises(PersonCodeError) as caught:
+        check(text)
+    assert caught.value.text("zh")
+    assert not text or text not in caught.value.text("en") + caught.value.text("zh")
+    return caught.value.code
+
+
+@pytest.mark.parametrize("text", USCC)
+def test_published_usccs_hold(text):
+    assert check_uscc(text) == text
+    assert check_organisation_code(text[8:17]) == text[8:17]
+
+
+@pytest.mark.parametrize("text", USCC)
+def test_a_uscc_detects_every_change_and_every_swap(text):
+    # 31 is a prime and no two neighbouring weights are alike: nothing of the kind escapes.
+    for i, c in enumerate(text):
+        for other in set(USCC_ALPHABET) - {c}:
+            person_code(check_uscc, text[:i] + other + text[i + 1 :])
+    for i in range(len(text) - 1):
+        if text[i] != text[i + 1]:
+            person_code(check_uscc, text[:i] + text[i + 1] + text[i] + text[i + 2 :])
+
+
+def test_a_citizen_id_detects_every_change_and_every_swap():
+    assert check_citizen_id(CITIZEN) == CITIZEN
+    for i, c in enumerate(CITIZEN):
+        for other in set("0123456789" + "X" * (i == 17)) - {c}:
+            person_code(check_citizen_id, CITIZEN[:i] + other + CITIZEN[i + 1 :])
+    for i in range(17):
+        if CITIZEN[i] != CITIZEN[i + 1]:
+            person_code(check_citizen_id, CITIZEN[:i] + CITIZEN[i + 1] + CITIZEN[i] + CITIZEN[i + 2 :])
+
+
+def test_the_organisation_code_inside_is_examined():
+    # The outer check character is made to hold again: only the inner one tells.
+    body = "11100000000013339"
+    text = body + catalog_identifiers.uscc_check_char(body)
+    assert person_code(check_uscc, text) == "person_code_organisation"
+    assert check_organisation_code("00001333" + "8") == "000013338"
+    assert person_code(check_organisation_code, "000013339") == "person_code_check"
+    assert person_code(check_organisation_code, "0000a3338") == "person_code_characters"
+
+
+@pytest.mark.parametrize(
+    ("check", "text", "code"),
+    [
+        (check_uscc, "", "person_code_length"),
+        (check_uscc, USCC[0] + " ", "person_code_length"),
+        (check_uscc, USCC[0].lower(), "person_code_characters"),
+        (check_uscc, "１" + USCC[0][1:], "person_code_characters"),
+        (check_uscc, USCC[0].replace("W", "I"), "person_code_characters"),
+        (check_uscc, "1110000A" + USCC[0][8:], "person_code_characters"),
+        (check_citizen_id, CITIZEN[:-1] + "x", "person_code_characters"),
+        (check_citizen_id, CITIZEN[:5] + "X" + CITIZEN[6:], "person_code_characters"),
+        (check_citizen_id, "110105491231002", "person_code_length"),
+        (check_citizen_id, CITIZEN[:-1] + "\n", "person_code_characters"),
+        (check_citizen_id, "11010519490231002X", "person_code_date"),
+        (check_citizen_id, "11010500001231002X", "person_code_date"),
+        (check_citizen_id, "110105194912310021", "person_code_check"),
+    ],
+)
+def test_what_no_code_is(check, text, code):
+    assert person_code(check, text) == code
+
+
+def test_a_holder_code_is_judged_by_its_type():
+    assert check_holder_code("001", USCC[0]) == USCC[0]
+    assert check_holder_code("111", CITIZEN) == CITIZEN
+    assert check_holder_code("414", "E12345678") == "E12345678"
+    for code_type, text in (("001", CITIZEN), ("111", USCC[0])):
+        with pytest.raises(PersonCodeError):
+            check_holder_code(code_type, text)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.text(USCC_ALPHABET, min_size=18, max_size=18) | st.text("0123456789X", min_size=18, max_size=18))
+def test_the_two_readers_of_codes_agree(text):
+    for ours, theirs in (
+        (check_uscc, catalog_identifiers.check_uscc),
+        (check_citizen_id, catalog_identifiers.check_citizen_id),
+    ):
+        try:
+            theirs(text)
+        except CatalogIdentifierError:
+            with pytest.raises(PersonCodeError):
+                ours(text)
+        else:
+            assert ours(text) == text

@@ -53,6 +53,13 @@ def test_ends_are_final(action, suspended):
         assert ended.state.zh in caught.value.text("zh")
 
 
+def test_handed_over_only_while_in_force():
+    done = lifecycle.transfer(new(), by="agriculture", at=ISSUED, **WHY)
+    assert (done.state, done.status) == (State.TRANSFERRED, Status.INVALID)
+    with pytest.raises(TransitionRefusedError):
+        act(act(new(), Action.SUSPEND), Action.TRANSFER, hours=2)
+
+
 def test_every_pair_of_state_and_action_is_decided():
     for state in State:
         licence = lifecycle.Licence("x", "k", "agriculture", (lifecycle.Change("issue", state, "a", ISSUED, "r", "g"),))

@@ -1,98 +1,20 @@
-"""The states of a licence and who may move it from one to the next: a pure state machine.
+"""A licence as its issuer keeps it: its state, and who may move it from one to the next.
 
-Storing licences, the two-person rule and publishing the status list belong to `hub`.
+How it came about, and who decided, is `licence.lifecycle.dossier`; storing licences and publishing the status list
+belong to `hub`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from licence.errors import GroundMissingError, NotIssuingDepartmentError, TransitionRefusedError
+from licence.lifecycle.states import TRANSITIONS, Action, State
 from licence.status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
-
-
-class State(StrEnum):
-    """证照状态, codes of a ministry's published profile (no national table was found)."""
-
-    VALID = "01"
-    SUSPENDED = "02"
-    REVOKED = "03"
-    CANCELLED = "04"
-    LAPSED = "05"
-    TRANSFERRED = "06"
-    WITHDRAWN = "07"
-    OTHER = "99"
-
-    @property
-    def zh(self) -> str:
-        """The official term."""
-        return STATE_NAMES[self][0]
-
-    @property
-    def en(self) -> str:
-        """The English term."""
-        return STATE_NAMES[self][1]
-
-
-STATE_NAMES: Mapping[State, tuple[str, str]] = {
-    State.VALID: ("有效", "valid"),
-    State.SUSPENDED: ("暂扣", "suspended"),
-    State.REVOKED: ("撤销", "revoked"),
-    State.CANCELLED: ("注销", "cancelled"),
-    State.LAPSED: ("失效", "lapsed"),
-    State.TRANSFERRED: ("转出", "transferred out"),
-    State.WITHDRAWN: ("吊销", "withdrawn as a penalty"),
-    State.OTHER: ("其他", "other"),
-}
-
-
-class Action(StrEnum):
-    """What an issuing department may do to a licence it issued."""
-
-    SUSPEND = "suspend"
-    RESUME = "resume"
-    REVOKE = "revoke"
-    CANCEL = "cancel"
-    EXPIRE = "expire"
-    WITHDRAW = "withdraw"
-
-    @property
-    def zh(self) -> str:
-        """The official term."""
-        return _ACTION_NAMES[self][0]
-
-    @property
-    def en(self) -> str:
-        """The English participle."""
-        return _ACTION_NAMES[self][1]
-
-
-_ACTION_NAMES: Mapping[Action, tuple[str, str]] = {
-    Action.SUSPEND: ("暂扣", "suspended"),
-    Action.RESUME: ("恢复", "resumed"),
-    Action.REVOKE: ("撤销", "revoked"),
-    Action.CANCEL: ("注销", "cancelled"),
-    Action.EXPIRE: ("置为失效", "marked as lapsed"),
-    Action.WITHDRAW: ("吊销", "withdrawn"),
-}
-
-_ENDING: Mapping[Action, State] = {
-    Action.REVOKE: State.REVOKED,
-    Action.CANCEL: State.CANCELLED,
-    Action.EXPIRE: State.LAPSED,
-    Action.WITHDRAW: State.WITHDRAWN,
-}
-# From a state that is not a key here, nothing leads out: the ends are final.
-TRANSITIONS: Mapping[State, Mapping[Action, State]] = {
-    State.VALID: {Action.SUSPEND: State.SUSPENDED, **_ENDING},
-    State.SUSPENDED: {Action.RESUME: State.VALID, **_ENDING},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +122,11 @@ def expire(licence: Licence, *, by: str, at: datetime, reason: str, ground: str)
 def withdraw(licence: Licence, *, by: str, at: datetime, reason: str, ground: str) -> Licence:
     """吊销: taken away as a penalty (see `change`)."""
     return change(licence, Action.WITHDRAW, by=by, at=at, reason=reason, ground=ground)
+
+
+def transfer(licence: Licence, *, by: str, at: datetime, reason: str, ground: str) -> Licence:
+    """转出: handed over to an issuer elsewhere, who issues its own (see `change`)."""
+    return change(licence, Action.TRANSFER, by=by, at=at, reason=reason, ground=ground)
 
 
 def _require_ground(action_zh: str, action_en: str, reason: str, ground: str) -> None:

@@ -28,6 +28,8 @@ MAX_LIST_BYTES = 16 * 1024 * 1024
 MAX_TOKEN_BYTES = 24 * 1024 * 1024
 BITS = (1, 2, 4, 8)
 DEFAULT_BITS = 2
+# Entries of one list: 256 KiB before compression, 15 KB after it with one licence in a hundred revoked.
+SHARD_SLOTS = 2**20
 _BYTE = 8
 _WHAT = "status list token"
 _CLAIMS = frozenset({"iss", "sub", "iat", "exp", "ttl", "status_list"})

@@ -1,18 +1,33 @@
 """Read the catalogue of licence kinds (证照类型目录) from YAML: every fault in one pass, each with its line.
 
-Whether the resources and departments it names exist is left to the caller, who holds the responsibility list.
+Whether the resources and departments it names exist is left to the caller, who holds the responsibility list; what
+differs between two catalogues is `licence.kinds.compare`.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
-from licence.errors import KindsInvalidError, KindsUnreadableError
+from licence.errors import KindsInvalidError, KindsUnreadableError, PersonCodeError
 from licence.identifiers import ISSUER_LENGTH, TYPE_LENGTH
-from licence.model import HOLDER_TYPES, HOLDER_WORDS, Category, FaceField, Fault, LicenceKind
+from licence.model import (
+    HOLDER_TYPES,
+    HOLDER_WORDS,
+    Category,
+    FaceField,
+    Fault,
+    FieldType,
+    HolderCategory,
+    Level,
+    LicenceKind,
+    Renewal,
+)
+from licence.persons import check_uscc
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,32 +35,42 @@ if TYPE_CHECKING:
 # A catalogue of every kind a province knows is some 2,000 kinds.
 MAX_FILE_BYTES = 8 * 1024 * 1024
 MAX_VALIDITY_DAYS = 36_525
+MAX_VALIDITY_YEARS = 100
+MAX_RENEWAL_DAYS = 3_660
+# The longest face in use has some 60 fields.
+MAX_FACE_FIELDS = 200
+PERSONS = (1, 2)
 _CODE = re.compile(rf"[0-9A-Z]{{{TYPE_LENGTH}}}")
 _FACE_NAME = re.compile(r"KZ_[A-Z0-9_]{1,60}")
-_KIND_TEXTS = (
-    "code",
-    "name",
-    "name_en",
-    "category",
-    "authority",
-    "authority_code",
-    "issuer",
-    "holder_type",
-    "resource",
-    "holder_field",
-    "holder_name_field",
+_KIND_TEXTS = ("code", "name", "name_en", "category", "authority", "authority_code", "holder_type")
+# Where a city takes the facts from; a reference catalogue leaves it to the cities.
+_SOURCE_TEXTS = ("issuer", "resource", "holder_field", "holder_name_field")
+_MORE_TEXTS = ("validity_field", "template", "seal")
+_VALIDITIES = ("validity_days", "validity_years", "validity_until", "validity_field")
+_KIND_OPTIONAL = (
+    "predicates",
+    "authority_level",
+    "issuing_levels",
+    "matters",
+    "holder_category",
+    "approvals",
+    "renewal",
+    "template",
+    "seal",
+    *_VALIDITIES,
 )
-_KIND_OPTIONAL = ("validity_days", "predicates")
-_FACE_TEXTS = ("name", "title", "field")
-_FACE_OPTIONAL = ("title_en", "required")
+_FACE_TEXTS = ("name", "title")
+_FACE_OPTIONAL = ("title_en", "required", "type", "codes")
+_RENEWAL = ("opens_days", "closes_days")
 _STR = "tag:yaml.org,2002:str"
 _NULL = "tag:yaml.org,2002:null"
 _BOOL = "tag:yaml.org,2002:bool"
 _INT = "tag:yaml.org,2002:int"
+_DATE = "tag:yaml.org,2002:timestamp"
 
 
-def load(path: Path) -> tuple[LicenceKind, ...]:
-    """The kinds in the file at *path*, in its order.
+def load(path: Path, *, sourced: bool = True) -> tuple[LicenceKind, ...]:
+    """The kinds in the file at *path*, in its order; unless *sourced*, they may do without issuer and resource.
 
     Raises:
         KindsUnreadableError: no file, too large, or not text.
@@ -56,11 +81,11 @@ def load(path: Path) -> tuple[LicenceKind, ...]:
             data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise KindsUnreadableError(path=path, detail=error.strerror or "unreadable") from None
-    return load_bytes(data, path.name)
+    return load_bytes(data, path.name, sourced=sourced)
 
 
-def load_bytes(data: bytes, name: str) -> tuple[LicenceKind, ...]:
-    """The kinds in *data*; *name* is the file's name for messages.
+def load_bytes(data: bytes, name: str, *, sourced: bool = True) -> tuple[LicenceKind, ...]:
+    """The kinds in *data*; *name* is the file's name for messages, *sourced* as for `load`.
 
     Raises:
         KindsUnreadableError: too large or not UTF-8.
@@ -72,16 +97,22 @@ def load_bytes(data: bytes, name: str) -> tuple[LicenceKind, ...]:
         root = yaml.compose(data.decode("utf-8-sig"), Loader=_Loader)
     except UnicodeDecodeError:
         raise KindsUnreadableError(path=name, detail="not UTF-8") from None
+    except RecursionError:
+        raise KindsInvalidError(name, (Fault(f"{name}:1", "kinds_syntax", (("detail", "nested too deep"),)),)) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{name}:{mark.line + 1 if mark else 1}"
         detail = str(getattr(error, "problem", None) or "syntax")
         raise KindsInvalidError(name, (Fault(where, "kinds_syntax", (("detail", detail),)),)) from None
-    reader = _Reader(name)
+    reader = _Reader(name, sourced=sourced)
     kinds = reader.kinds(root)
     if reader.faults:
         raise KindsInvalidError(name, tuple(reader.faults))
     return kinds
+
+
+_W = TypeVar("_W", bound=StrEnum)
+_D = TypeVar("_D")
 
 
 class _Loader(yaml.SafeLoader):
@@ -97,9 +128,14 @@ class _Loader(yaml.SafeLoader):
 class _Reader:
     """Folds YAML nodes into kinds and collects faults; a node with a fault yields a stand-in and reading goes on."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, sourced: bool) -> None:
         self.name = name
         self.faults: list[Fault] = []
+        source = _SOURCE_TEXTS if sourced else ()
+        self.kind_required = (*_KIND_TEXTS, *source, "face")
+        self.kind_optional = (*_KIND_OPTIONAL, *(() if sourced else _SOURCE_TEXTS))
+        self.face_required = (*_FACE_TEXTS, "field") if sourced else _FACE_TEXTS
+        self.face_optional = _FACE_OPTIONAL if sourced else (*_FACE_OPTIONAL, "field")
 
     def fault(self, node: yaml.Node, code: str, **params: object) -> None:
         where = f"{self.name}:{node.start_mark.line + 1}"
@@ -119,25 +155,27 @@ class _Reader:
                 self.fault(root, "kinds_not_a_list")
             return ()
         found = [k for node in listed.value if (k := self.kind(node)) is not None]
-        self.unique_codes(listed)
+        self.unique(listed, "code", "duplicate_code")
+        self.unique(listed, "name", "duplicate_kind_name")
         return tuple(found)
 
-    def unique_codes(self, listed: yaml.SequenceNode) -> None:
+    def unique(self, listed: yaml.SequenceNode, name: str, fault: str) -> None:
         first: dict[str, int] = {}
         for item in listed.value:
             pairs = item.value if isinstance(item, yaml.MappingNode) else []
             for key, value in pairs:
-                if key.value == "code" and isinstance(value, yaml.ScalarNode) and value.value:
+                if key.value == name and isinstance(value, yaml.ScalarNode) and value.value:
                     line = first.setdefault(value.value, value.start_mark.line)
                     if line != value.start_mark.line:
-                        self.fault(value, "duplicate_code", value=value.value, first=f"{self.name}:{line + 1}")
+                        self.fault(value, fault, value=value.value, first=f"{self.name}:{line + 1}")
 
     def kind(self, node: yaml.Node) -> LicenceKind | None:
-        members = self.members(node, "kinds", (*_KIND_TEXTS, "face"), _KIND_OPTIONAL)
+        members = self.members(node, "kinds", self.kind_required, self.kind_optional)
         if members is None:
             return None
         before = len(self.faults)
-        texts = {name: self.text(members, name) for name in _KIND_TEXTS}
+        texts = {name: self.text(members, name) for name in (*_KIND_TEXTS, *_SOURCE_TEXTS)}
+        texts |= {name: self.text(members, name, required=False) for name in _MORE_TEXTS}
         self.codes(node, members, texts)
         category = self.category(members, texts["category"])
         holder_type = HOLDER_WORDS.get(texts["holder_type"], texts["holder_type"])
@@ -146,16 +184,29 @@ class _Reader:
             self.fault(members["holder_type"], "bad_holder_type", value=texts["holder_type"], allowed=allowed)
         face = self.face(members.get("face"))
         days = self.validity_days(members.get("validity_days"))
-        predicates = self.predicates(members.get("predicates"))
+        years = self.number(members, "validity_years", 1, MAX_VALIDITY_YEARS)
+        until = self.day(members, "validity_until")
+        self.one_validity(node, members, texts["validity_field"], face)
+        more: dict[str, Any] = {k: v for k, v in texts.items() if k not in {"category", "holder_type"}}
+        more |= {
+            "predicates": self.predicates(members.get("predicates")),
+            "authority_level": self.word(members, "authority_level", Level, Level.NATIONAL),
+            "issuing_levels": tuple(Level(t) for t in self.texts(members, "issuing_levels", tuple(Level))),
+            "matters": self.texts(members, "matters"),
+            "holder_category": self.word(members, "holder_category", HolderCategory, None),
+            "approvals": self.number(members, "approvals", *PERSONS) or 1,
+            "renewal": self.renewal(members.get("renewal"), members),
+        }
         if len(self.faults) > before:
             return None
         return LicenceKind(
-            **{k: v for k, v in texts.items() if k not in {"category", "holder_type"}},
             category=category,
             holder_type=holder_type,
             face=face,
             validity_days=days,
-            predicates=predicates,
+            validity_years=years,
+            validity_until=until,
+            **more,
         )
 
     def members(
@@ -197,6 +248,12 @@ class _Reader:
             self.fault(members.get("code", node), "bad_kind_code", value=code)
         elif code and authority and (len(authority) != ISSUER_LENGTH or not code.startswith(authority)):
             self.fault(members.get("code", node), "code_not_of_authority", value=code, authority=authority)
+        elif authority:
+            try:
+                check_uscc(authority)
+            except PersonCodeError as error:
+                where = members.get("authority_code", node)
+                self.fault(where, "bad_authority_code", value=authority, why=error.text("zh"))
 
     def category(self, members: dict[str, yaml.Node], text: str) -> Category:
         if text and text not in set(Category):
@@ -210,9 +267,12 @@ class _Reader:
         if not isinstance(node, yaml.SequenceNode) or not node.value:
             self.fault(node, "face_empty")
             return ()
+        if len(node.value) > MAX_FACE_FIELDS:
+            self.fault(node, "face_too_long", limit=MAX_FACE_FIELDS)
+            return ()
         fields: dict[str, FaceField] = {}
         for item in node.value:
-            members = self.members(item, "face", _FACE_TEXTS, _FACE_OPTIONAL)
+            members = self.members(item, "face", self.face_required, self.face_optional)
             if members is None:
                 continue
             name = self.text(members, "name")
@@ -220,14 +280,36 @@ class _Reader:
                 self.fault(members["name"], "bad_face_name", value=name)
             if name and name in fields:
                 self.fault(members["name"], "duplicate_face_name", value=name)
+            kind = self.word(members, "type", FieldType, FieldType.TEXT)
             fields[name] = FaceField(
                 name=name,
                 title=self.text(members, "title"),
                 field=self.text(members, "field"),
                 required=self.required(members.get("required")),
                 title_en=self.text(members, "title_en", required=False),
+                type=kind,
+                codes=self.code_list(item, members.get("codes"), kind),
             )
         return tuple(fields.values())
+
+    def code_list(self, item: yaml.Node, node: yaml.Node | None, kind: FieldType) -> tuple[tuple[str, str], ...]:
+        if node is None:
+            if kind is FieldType.CODE:
+                self.fault(item, "codes_missing")
+            return ()
+        if kind is not FieldType.CODE:
+            self.fault(node, "codes_not_allowed")
+            return ()
+        if not isinstance(node, yaml.MappingNode) or not node.value:
+            self.fault(node, "codes_missing")
+            return ()
+        codes: dict[str, str] = {}
+        for key, value in node.value:
+            code = self.text({"codes": key}, "codes")
+            if code in codes:
+                self.fault(key, "attribute_repeated", name=code)
+            codes[code] = self.text({"codes": value}, "codes")
+        return tuple(codes.items())
 
     def required(self, node: yaml.Node | None) -> bool:
         if node is None:
@@ -255,3 +337,74 @@ class _Reader:
             self.fault(node, "attribute_not_text", name="predicates")
             return ()
         return tuple(names)
+
+    def word(self, members: dict[str, yaml.Node], name: str, words: type[_W], default: _D) -> _W | _D:
+        text = self.text(members, name) if name in members else ""
+        if not text:
+            return default
+        if text not in set(words):
+            self.fault(members[name], "attribute_not_allowed", name=name, value=text, allowed=", ".join(words))
+            return default
+        return words(text)
+
+    def texts(self, members: dict[str, yaml.Node], name: str, allowed: tuple[str, ...] = ()) -> tuple[str, ...]:
+        node = members.get(name)
+        if node is None:
+            return ()
+        items = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        found = [str(i.value).strip() for i in items if isinstance(i, yaml.ScalarNode) and i.tag == _STR]
+        whole = len(found) == len(items) and all(found) and len(set(found)) == len(found)
+        if not isinstance(node, yaml.SequenceNode) or not whole:
+            self.fault(node, "attribute_not_texts", name=name)
+            return ()
+        wrong = [t for t in found if allowed and t not in allowed]
+        if wrong:
+            self.fault(node, "attribute_not_allowed", name=name, value=wrong[0], allowed=", ".join(allowed))
+            return ()
+        return tuple(found)
+
+    def number(self, members: dict[str, yaml.Node], name: str, low: int, high: int) -> int | None:
+        node = members.get(name)
+        if node is None or node.tag == _NULL:
+            return None
+        digits = str(node.value) if isinstance(node, yaml.ScalarNode) and node.tag == _INT else ""
+        if not re.fullmatch(r"0|[1-9][0-9]{0,4}", digits) or not low <= int(digits) <= high:
+            self.fault(node, "attribute_not_number", name=name, low=low, high=high)
+            return None
+        return int(digits)
+
+    def day(self, members: dict[str, yaml.Node], name: str) -> date | None:
+        node = members.get(name)
+        if node is None or node.tag == _NULL:
+            return None
+        text = str(node.value) if isinstance(node, yaml.ScalarNode) and node.tag in {_DATE, _STR} else ""
+        try:
+            return date.fromisoformat(text if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else "")
+        except ValueError:
+            self.fault(node, "attribute_not_date", name=name)
+            return None
+
+    def one_validity(
+        self, node: yaml.Node, members: dict[str, yaml.Node], field: str, face: tuple[FaceField, ...]
+    ) -> None:
+        given = [name for name in _VALIDITIES if name in members and members[name].tag != _NULL]
+        if len(given) > 1:
+            self.fault(node, "validity_several", names=", ".join(given))
+        if field and not any(f.name == field and f.type is FieldType.DATE for f in face):
+            self.fault(members["validity_field"], "validity_field_unknown", value=field)
+
+    def renewal(self, node: yaml.Node | None, kind: dict[str, yaml.Node]) -> Renewal | None:
+        if node is None or node.tag == _NULL:
+            return None
+        members = self.members(node, "renewal", _RENEWAL[:1], _RENEWAL[1:])
+        if members is None:
+            return None
+        opens = self.number(members, "opens_days", 1, MAX_RENEWAL_DAYS)
+        closes = self.number(members, "closes_days", 0, MAX_RENEWAL_DAYS) or 0
+        if opens is None:
+            return None
+        if closes >= opens:
+            self.fault(node, "renewal_window_empty", opens=opens, closes=closes)
+        if not any(name in kind and kind[name].tag != _NULL for name in _VALIDITIES):
+            self.fault(node, "renewal_without_end")
+        return Renewal(opens, closes)
