@@ -8,6 +8,7 @@ the DER form of certificates, revocation lists, CMS and seals (for these curves 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -78,16 +79,16 @@ class Suite(Protocol):
         """The JWS form of a signature given in its DER form (see `verify`)."""
 
 
-class _OnCurve:
+class _OnCurve(ABC):
     """What P-256 and SM2 share: r and s below 2²⁵⁶, 64 bytes in the JWS form."""
 
     def sign(self, key: PrivateKey, data: bytes) -> bytes:
         """64 bytes: r ‖ s, big-endian."""
         return self.jws_form(self.sign_der(key, data))
 
+    @abstractmethod
     def sign_der(self, key: PrivateKey, data: bytes) -> bytes:
         """SEQUENCE {r, s} (see `Suite.sign_der`)."""
-        raise NotImplementedError
 
     def verify(self, key: object, signature: bytes, data: bytes) -> None:
         """Check r ‖ s over *data* (see `Suite.verify`)."""
@@ -97,9 +98,9 @@ class _OnCurve:
         s = int.from_bytes(signature[_COORDINATE_BYTES:], "big")
         self.verify_der(key, encode_dss_signature(r, s), data)
 
+    @abstractmethod
     def verify_der(self, key: object, signature: bytes, data: bytes) -> None:
         """Check SEQUENCE {r, s} over *data* (see `Suite.verify_der`)."""
-        raise NotImplementedError
 
     def jws_form(self, signature_der: bytes) -> bytes:
         """64 bytes: r ‖ s, big-endian."""
@@ -179,24 +180,24 @@ class Sm2Sm3(_OnCurve):
         key.verify(signature, data)
 
 
-class _AsItIs:
+class _AsItIs(ABC):
     """What Ed25519 and ML-DSA share: both forms are the signature's bytes as its standard gives them."""
 
     def sign(self, key: PrivateKey, data: bytes) -> bytes:
         """The signature over *data* (see `Suite.sign`)."""
         return self.sign_der(key, data)
 
+    @abstractmethod
     def sign_der(self, key: PrivateKey, data: bytes) -> bytes:
         """The signature over *data* (see `Suite.sign_der`)."""
-        raise NotImplementedError
 
     def verify(self, key: object, signature: bytes, data: bytes) -> None:
         """Check a signature over *data* (see `Suite.verify`)."""
         self.verify_der(key, signature, data)
 
+    @abstractmethod
     def verify_der(self, key: object, signature: bytes, data: bytes) -> None:
         """Check a signature over *data* (see `Suite.verify_der`)."""
-        raise NotImplementedError
 
     def jws_form(self, signature_der: bytes) -> bytes:
         """The same bytes."""
