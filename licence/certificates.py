@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from licence.der import read, write_bits, write_oid, write_sequence
 from licence.errors import FormatError
 from licence.sm2 import Sm2PublicKey
 from licence.sm2.curve import SPKI_PREFIX
@@ -23,15 +24,7 @@ from licence.suites import SM2_SM3, suite_of_key
 if TYPE_CHECKING:
     from licence.suites import PublicKey, Suite
 
-_SEQUENCE: Final = 0x30
-_BIT_STRING: Final = 0x03
-_OBJECT_IDENTIFIER: Final = 0x06
 _NULL: Final = b"\x05\x00"
-_NO_UNUSED_BITS: Final = b"\x00"
-# The first length octet: below it the length itself, above it the number of octets that hold the length.
-_LONG_FORM: Final = 0x80
-_LENGTH_BYTES: Final = 4
-_BASE_128: Final = 7
 # Positions in TBSCertificate (version, serial number, signature, issuer, validity, subject, key …) and in TBSCertList
 # (version, signature …), both of version 2 or later.
 _ALGORITHM_OF_CERTIFICATE: Final = 2
@@ -81,7 +74,7 @@ def is_canonical(signed: Signed) -> bool:
     A reader of DER lets the last octet's low bits be declared unused when they happen to be zero.
     """
     parts = split(signed.public_bytes(Encoding.DER))
-    return parts[2:] == [tlv(_BIT_STRING, _NO_UNUSED_BITS + signed.signature)]
+    return parts[2:] == [write_bits(signed.signature)]
 
 
 def key_identifier(public_key: PublicKey) -> bytes:
@@ -108,29 +101,20 @@ def certificate_to_sign(builder: x509.CertificateBuilder, public_key: PublicKey,
     parts = split(laid_out.tbs_certificate_bytes)
     parts[_ALGORITHM_OF_CERTIFICATE] = _spellings(suite)[0]
     parts[_KEY_OF_CERTIFICATE] = spki_of(public_key)
-    return tlv(_SEQUENCE, b"".join(parts))
+    return write_sequence(parts)
 
 
 def list_to_sign(builder: x509.CertificateRevocationListBuilder, suite: Suite) -> bytes:
     """The TBSCertList of *builder*, to be signed by *suite* (see `certificate_to_sign`)."""
     parts = split(builder.sign(_stand_in(), hashes.SHA256()).tbs_certlist_bytes)
     parts[_ALGORITHM_OF_LIST] = _spellings(suite)[0]
-    return tlv(_SEQUENCE, b"".join(parts))
+    return write_sequence(parts)
 
 
 def assemble(tbs: bytes, suite: Suite, signature_der: bytes) -> bytes:
     """The certificate or revocation list of what was signed and its signature."""
-    bits = tlv(_BIT_STRING, _NO_UNUSED_BITS + signature_der)
-    return tlv(_SEQUENCE, tbs + _spellings(suite)[0] + bits)
-
-
-def tlv(tag: int, content: bytes) -> bytes:
-    """One DER element."""
-    size = len(content)
-    if size < _LONG_FORM:
-        return bytes([tag, size]) + content
-    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([tag, _LONG_FORM | len(octets)]) + octets + content
+    bits = write_bits(signature_der)
+    return write_sequence((tbs, _spellings(suite)[0], bits))
 
 
 def split(der: bytes) -> list[bytes]:
@@ -139,33 +123,7 @@ def split(der: bytes) -> list[bytes]:
     Raises:
         FormatError: lengths that do not add up, or more than the one outermost element.
     """
-    start, end = _content(der, 0)
-    if end != len(der):
-        raise FormatError("certificate_unreadable", detail="DER")
-    parts = []
-    while start < end:
-        following = _content(der, start)[1]
-        parts.append(der[start:following])
-        start = following
-    if start != end:
-        raise FormatError("certificate_unreadable", detail="DER")
-    return parts
-
-
-def _content(der: bytes, at: int) -> tuple[int, int]:
-    """Where the content of the element that begins at *at* begins and ends; tags are of one octet."""
-    try:
-        length, start = der[at + 1], at + 2
-        if length >= _LONG_FORM:
-            count = length - _LONG_FORM
-            length, start = int.from_bytes(der[start : start + count], "big"), start + count
-            if not 0 < count <= _LENGTH_BYTES:
-                raise FormatError("certificate_unreadable", detail="DER")
-    except IndexError:
-        raise FormatError("certificate_unreadable", detail="DER") from None
-    if start + length > len(der):
-        raise FormatError("certificate_unreadable", detail="DER")
-    return start, start + length
+    return [part.raw for part in read(der, "certificate").children("certificate")]
 
 
 def _signed_part(signed: Signed) -> tuple[bytes, int]:
@@ -176,21 +134,9 @@ def _signed_part(signed: Signed) -> tuple[bytes, int]:
 
 def _spellings(suite: Suite) -> tuple[bytes, ...]:
     """The AlgorithmIdentifiers of *suite* that are accepted; the first is the one we write."""
-    oid = tlv(_OBJECT_IDENTIFIER, _oid_content(suite.certificate_oid))
-    plain = tlv(_SEQUENCE, oid)
-    return (plain, tlv(_SEQUENCE, oid + _NULL)) if suite.name == SM2_SM3 else (plain,)
-
-
-@lru_cache(maxsize=8)
-def _oid_content(oid: x509.ObjectIdentifier) -> bytes:
-    first, second, *others = (int(arc) for arc in oid.dotted_string.split("."))
-    content = bytearray()
-    for arc in (40 * first + second, *others):
-        groups = [arc & 0x7F]
-        while arc := arc >> _BASE_128:
-            groups.append(0x80 | arc & 0x7F)
-        content += bytes(reversed(groups))
-    return bytes(content)
+    oid = write_oid(suite.certificate_oid.dotted_string)
+    plain = write_sequence((oid,))
+    return (plain, write_sequence((oid, _NULL))) if suite.name == SM2_SM3 else (plain,)
 
 
 @lru_cache(maxsize=1)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NoReturn
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from licence import chain
+from licence import chain, der
 from licence.errors import FormatError, IssueRefusedError
-from licence.pdf import cms, der
+from licence.pdf import cms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,9 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
-from licence import chain
+from licence import chain, der
 from licence.errors import FormatError, IssueRefusedError
-from licence.pdf import der
 from licence.suites import SUITES
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import TYPE_CHECKING, NoReturn
 
-from licence import timestamps
+from licence import der, timestamps
 from licence.errors import FormatError
-from licence.pdf import cms, der, structure
+from licence.pdf import cms, structure
 from licence.pdf.objects import Object, Ref, Stream, Text
 from licence.pdf.updates import check_update
 

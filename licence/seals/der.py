@@ -11,12 +11,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import Final, NoReturn
 
+from licence.der import span
 from licence.errors import FormatError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 BOOLEAN: Final = 0x01
 INTEGER: Final = 0x02
@@ -34,13 +32,10 @@ CONTEXT_0: Final = 0xA0
 CONTEXT_0_PRIMITIVE: Final = 0x80
 TIMES: Final = frozenset({UTC_TIME, GENERALIZED_TIME})
 
-# Four length octets count to 4 GiB: more than any bound above this module.
-MAX_LENGTH_OCTETS = 4
 # Versions, millimetres, types: eight octets are already absurd.
 MAX_INTEGER_BYTES = 8
 MAX_OID_BYTES = 64
 _LONG_FORM = 0x80
-_HIGH_TAG = 0x1F
 _TRUE = b"\xff"
 _FALSE = b"\x00"
 _UTC_TIME = re.compile(rb"(\d\d)(\d{10})()(Z|[+-]\d{4})")
@@ -98,24 +93,10 @@ def children(element: Element, tag: int, what: str, most: int) -> tuple[Element,
 
 
 def _at(data: bytes, start: int, limit: int, what: str) -> Element:
-    if limit - start < 2:  # noqa: PLR2004 - a tag and a length octet
+    found = span(data, start, limit)
+    if found is None:
         fail(what)
-    tag, length = data[start], data[start + 1]
-    if tag & _HIGH_TAG == _HIGH_TAG:
-        fail(what)
-    body = start + 2
-    if length >= _LONG_FORM:
-        octets = length - _LONG_FORM
-        # Zero octets would be the indefinite form; a leading zero or a short length in long form is not DER.
-        if not 1 <= octets <= MAX_LENGTH_OCTETS or limit - body < octets or data[body] == 0:
-            fail(what)
-        length = int.from_bytes(data[body : body + octets], "big")
-        if length < _LONG_FORM:
-            fail(what)
-        body += octets
-    if length > limit - body:
-        fail(what)
-    return Element(data, tag, start, body, body + length)
+    return Element(data, data[start], start, *found)
 
 
 def integer(element: Element, what: str) -> int:
@@ -210,47 +191,3 @@ def time_text(content: bytes, tag: int, what: str) -> datetime:
         return local.astimezone(UTC)
     except (ValueError, OverflowError):
         fail(what)
-
-
-def write(tag: int, content: bytes) -> bytes:
-    """One element."""
-    length = len(content)
-    if length < _LONG_FORM:
-        return bytes((tag, length)) + content
-    size = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes((tag, _LONG_FORM | len(size))) + size + content
-
-
-def write_sequence(parts: Iterable[bytes]) -> bytes:
-    """A SEQUENCE of elements already written."""
-    return write(SEQUENCE, b"".join(parts))
-
-
-def write_integer(value: int) -> bytes:
-    """A non-negative INTEGER."""
-    return write(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big"))
-
-
-def write_bits(content: bytes) -> bytes:
-    """A BIT STRING of whole octets."""
-    return write(BIT_STRING, b"\0" + content)
-
-
-def write_oid(dotted: str) -> bytes:
-    """An OBJECT IDENTIFIER from its dotted form."""
-    arcs = [int(a) for a in dotted.split(".")]
-    out = bytearray()
-    for arc in (arcs[0] * 40 + arcs[1], *arcs[2:]):
-        groups = [arc & 0x7F]
-        while arc := arc >> 7:
-            groups.append(arc & 0x7F | _LONG_FORM)
-        out += bytes(reversed(groups))
-    return write(OBJECT_IDENTIFIER, bytes(out))
-
-
-def write_time(at: datetime) -> bytes:
-    """A GeneralizedTime in UTC; DER wants a fraction only where there is one, without trailing zeros."""
-    utc = at.astimezone(UTC)
-    fraction = f".{utc.microsecond:06}".rstrip("0") if utc.microsecond else ""
-    stamp = f"{utc.year:04}{utc.month:02}{utc.day:02}{utc.hour:02}{utc.minute:02}{utc.second:02}{fraction}Z"
-    return write(GENERALIZED_TIME, stamp.encode())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from licence.der import write, write_bits, write_integer, write_oid, write_sequence, write_time
 from licence.errors import FormatError
 from licence.seals import der
 from licence.seals.structure import CERTIFICATES, DIGESTS, WRITTEN
@@ -27,11 +28,11 @@ def write_seal(seal: SESeal) -> bytes:
     _require_written(seal.structure)
     parts = [
         seal.tbs or write_info(seal.info),
-        der.write(der.OCTET_STRING, seal.certificate),
-        der.write_oid(seal.algorithm),
-        der.write_bits(seal.signature),
+        write(der.OCTET_STRING, seal.certificate),
+        write_oid(seal.algorithm),
+        write_bits(seal.signature),
     ]
-    return der.write_sequence([*parts, *_write_time_stamp(seal.time_stamp)])
+    return write_sequence([*parts, *_write_time_stamp(seal.time_stamp)])
 
 
 def write_info(info: SealInfo) -> bytes:
@@ -42,43 +43,41 @@ def write_info(info: SealInfo) -> bytes:
     """
     _require_written(info.version)
     header = (
-        der.write(der.IA5_STRING, info.header.encode("ascii")),
-        der.write_integer(info.version),
-        der.write(der.IA5_STRING, info.vendor.encode("ascii")),
+        write(der.IA5_STRING, info.header.encode("ascii")),
+        write_integer(info.version),
+        write(der.IA5_STRING, info.vendor.encode("ascii")),
     )
     if info.digests:
         custodians = [
-            der.write_sequence(
-                (der.write(der.PRINTABLE_STRING, d.kind.encode("ascii")), der.write(der.OCTET_STRING, d.value))
-            )
+            write_sequence((write(der.PRINTABLE_STRING, d.kind.encode("ascii")), write(der.OCTET_STRING, d.value)))
             for d in info.digests
         ]
     else:
-        custodians = [der.write(der.OCTET_STRING, c) for c in info.certificates]
+        custodians = [write(der.OCTET_STRING, c) for c in info.certificates]
     prop = (
-        der.write_integer(info.kind),
-        der.write(der.UTF8_STRING, info.name.encode()),
-        der.write_integer(DIGESTS if info.digests else CERTIFICATES),
-        der.write_sequence(custodians),
-        der.write_time(info.created),
-        der.write_time(info.valid_from),
-        der.write_time(info.valid_until),
+        write_integer(info.kind),
+        write(der.UTF8_STRING, info.name.encode()),
+        write_integer(DIGESTS if info.digests else CERTIFICATES),
+        write_sequence(custodians),
+        write_time(info.created),
+        write_time(info.valid_from),
+        write_time(info.valid_until),
     )
     picture = (
-        der.write(der.IA5_STRING, info.picture.kind.encode("ascii")),
-        der.write(der.OCTET_STRING, info.picture.data),
-        der.write_integer(info.picture.width_mm),
-        der.write_integer(info.picture.height_mm),
+        write(der.IA5_STRING, info.picture.kind.encode("ascii")),
+        write(der.OCTET_STRING, info.picture.data),
+        write_integer(info.picture.width_mm),
+        write_integer(info.picture.height_mm),
     )
     parts = [
-        der.write_sequence(header),
-        der.write(der.IA5_STRING, info.seal_id.encode("ascii")),
-        der.write_sequence(prop),
-        der.write_sequence(picture),
+        write_sequence(header),
+        write(der.IA5_STRING, info.seal_id.encode("ascii")),
+        write_sequence(prop),
+        write_sequence(picture),
     ]
     if info.extensions:
         parts.append(_write_extensions(info.extensions))
-    return der.write_sequence(parts)
+    return write_sequence(parts)
 
 
 def write_tbs(signed: TBSSign) -> bytes:
@@ -91,15 +90,15 @@ def write_tbs(signed: TBSSign) -> bytes:
     if signed.time is None:
         raise FormatError("time_not_aware")
     parts = [
-        der.write_integer(signed.version),
+        write_integer(signed.version),
         signed.seal.raw or write_seal(signed.seal),
-        der.write_time(signed.time),
-        der.write_bits(signed.document_digest),
-        der.write(der.IA5_STRING, signed.property_info.encode("ascii")),
+        write_time(signed.time),
+        write_bits(signed.document_digest),
+        write(der.IA5_STRING, signed.property_info.encode("ascii")),
     ]
     if signed.extensions:
-        parts.append(der.write(der.CONTEXT_0, _write_extensions(signed.extensions)))
-    return der.write_sequence(parts)
+        parts.append(write(der.CONTEXT_0, _write_extensions(signed.extensions)))
+    return write_sequence(parts)
 
 
 def write_signature(signature: SESSignature) -> bytes:
@@ -111,11 +110,11 @@ def write_signature(signature: SESSignature) -> bytes:
     _require_written(signature.signed.version)
     parts = [
         signature.tbs or write_tbs(signature.signed),
-        der.write(der.OCTET_STRING, signature.certificate),
-        der.write_oid(signature.algorithm),
-        der.write_bits(signature.signature),
+        write(der.OCTET_STRING, signature.certificate),
+        write_oid(signature.algorithm),
+        write_bits(signature.signature),
     ]
-    return der.write_sequence([*parts, *_write_time_stamp(signature.time_stamp)])
+    return write_sequence([*parts, *_write_time_stamp(signature.time_stamp)])
 
 
 def _require_written(version: int) -> None:
@@ -124,12 +123,12 @@ def _require_written(version: int) -> None:
 
 
 def _write_extensions(extensions: Sequence[Extension]) -> bytes:
-    return der.write_sequence(
-        der.write_sequence(
+    return write_sequence(
+        write_sequence(
             (
-                der.write_oid(e.oid),
-                *([der.write(der.BOOLEAN, b"\xff")] if e.critical else []),
-                der.write(der.OCTET_STRING, e.value),
+                write_oid(e.oid),
+                *([write(der.BOOLEAN, b"\xff")] if e.critical else []),
+                write(der.OCTET_STRING, e.value),
             )
         )
         for e in extensions
@@ -137,4 +136,4 @@ def _write_extensions(extensions: Sequence[Extension]) -> bytes:
 
 
 def _write_time_stamp(token: bytes | None) -> list[bytes]:
-    return [] if token is None else [der.write(der.CONTEXT_0, der.write_bits(token))]
+    return [] if token is None else [write(der.CONTEXT_0, write_bits(token))]

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from licence.der import write_sequence
 from licence.errors import FormatError
 from licence.seals import der
 
@@ -208,7 +209,7 @@ def _seal_v1(element: Element, parts: Sequence[Element]) -> SESeal:
         der.fail("SES_SignInfo")
     # Unverified against the standard's text: public implementations of V1 sign the SEQUENCE of seal information,
     # certificate and algorithm. Its header is the only octets here that are not taken from the file.
-    tbs = der.write_sequence((parts[0].raw, sign_info[0].raw, sign_info[1].raw))
+    tbs = write_sequence((parts[0].raw, sign_info[0].raw, sign_info[1].raw))
     return SESeal(
         structure=V1,
         info=info,

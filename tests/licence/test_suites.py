@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from licence import authority, certificates, chain, jose, keys
+from licence import authority, certificates, chain, der, jose, keys
 from licence.errors import FormatError, KeyFileError, PassphraseWrongError, SignerError
 from licence.sm2 import Sm2PublicKey, native
 from licence.suites import ECDSA_P256_SHA256, ED25519, ML_DSA_65, SECOND_SUITES, SM2_SM3, SUITES, suite_of_key
@@ -159,12 +159,12 @@ def test_no_bit_of_a_signature_may_be_declared_unused(name):
     while (signature := suite.sign_der(suite.generate(), b"x"))[-1] & 1:
         pass
     for unused, readable in ((b"\0", True), (b"\1", False)):
-        der = certificates.tlv(0x30, parts[0] + parts[1] + certificates.tlv(0x03, unused + signature))
+        changed = der.write(0x30, parts[0] + parts[1] + der.write(0x03, unused + signature))
         if readable:
-            chain.load(der)
+            chain.load(changed)
             continue
         with pytest.raises(FormatError):
-            chain.load(der)
+            chain.load(changed)
 
 
 def test_null_parameters_count_as_none_with_sm2_when_they_are_signed_so(sm2):
@@ -172,15 +172,15 @@ def test_null_parameters_count_as_none_with_sm2_when_they_are_signed_so(sm2):
     issuing = sm2.chain[1]
     # The root's key signs the issuing certificate again as some authorities write it.
     root = authority.create_root(keys.generate_private_key(SM2_SM3), name="R", starts=w.STARTS, ends=w.ENDS, serial=1)
-    plain = certificates.tlv(0x30, bytes.fromhex("06082a811ccf55018375"))
-    null = certificates.tlv(0x30, bytes.fromhex("06082a811ccf550183750500"))
+    plain = der.write(0x30, bytes.fromhex("06082a811ccf55018375"))
+    null = der.write(0x30, bytes.fromhex("06082a811ccf550183750500"))
     parts = certificates.split(issuing.tbs_certificate_bytes)
     assert parts[2] == plain
 
     def made(inner, outer):
-        tbs = certificates.tlv(0x30, b"".join([*parts[:2], inner, *parts[3:]]))
-        signature = certificates.tlv(0x03, b"\0" + root.sign_der(tbs))
-        return x509.load_der_x509_certificate(certificates.tlv(0x30, tbs + outer + signature))
+        tbs = der.write(0x30, b"".join([*parts[:2], inner, *parts[3:]]))
+        signature = der.write(0x03, b"\0" + root.sign_der(tbs))
+        return x509.load_der_x509_certificate(der.write(0x30, tbs + outer + signature))
 
     for spelling in (plain, null):
         certificates.check_signature(made(spelling, spelling), root.public_key)

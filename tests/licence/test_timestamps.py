@@ -12,9 +12,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from licence import chain, timestamps
+from licence import chain, der, timestamps
 from licence.errors import FormatError, IssueRefusedError
-from licence.pdf import cms, der
+from licence.pdf import cms
 from licence.suites import ECDSA_P256_SHA256
 from tests.licence import world as w
 from tests.licence.pdf import papers as p

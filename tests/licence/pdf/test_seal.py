@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from licence import authority
+from licence import authority, der
 from licence.errors import FormatError, IssueRefusedError
 from licence.keys import generate_private_key
-from licence.pdf import cms, der, updates
+from licence.pdf import cms, updates
 from licence.pdf.image import read_png
 from licence.pdf.read import Coverage, read_signatures
 from licence.pdf.sign import SealPlace

@@ -1,6 +1,7 @@
-"""DER (ITU-T X.690) for the few ASN.1 structures of CMS and RFC 3161: a writer, and a reader with one spelling of all.
+"""DER (ITU-T X.690): a writer, and a reader that knows one spelling of everything.
 
-What the structures mean is left to `licence.pdf.cms` and `licence.timestamps`.
+What the structures mean is left to `licence.certificates`, `licence.pdf.cms` and `licence.timestamps`; the liberties
+that real seals take, to `licence.seals.der`.
 """
 
 from __future__ import annotations
@@ -8,17 +9,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from licence.errors import FormatError
 
-BOOLEAN, INTEGER, OCTET_STRING, NULL, OID = 0x01, 0x02, 0x04, 0x05, 0x06
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
 GENERALIZED_TIME, SEQUENCE, SET = 0x18, 0x30, 0x31
 # The parts of one structure; a SignedData with a long chain and revocation values stays far below.
 MAX_CHILDREN = 4096
 # Four length bytes state up to 4 GiB: more than any file that is read here.
 _MAX_LENGTH_BYTES = 4
 _LONG_TAG = 0x1F
+# The first length octet: below it the length itself, above it how many octets hold the length.
+_LONG_FORM = 0x80
 # RFC 3161 §2.4.2: seconds always, a fraction without trailing zeros, Zulu.
 _TIME = re.compile(rb"(\d{14})(?:\.(\d{0,11}[1-9]))?Z")
 
@@ -80,23 +86,29 @@ def read_first(data: bytes, what: str) -> tuple[Node, int]:
     return _read(data, 0, what)
 
 
-def _read(data: bytes, start: int, what: str) -> tuple[Node, int]:
+def span(data: bytes, start: int, limit: int) -> tuple[int, int] | None:
+    """Where the content of the element at *start* begins and ends; None where no DER element lies before *limit*."""
     at = start + 2
-    if at > len(data) or data[start] & _LONG_TAG == _LONG_TAG:
-        _refuse(what)
+    if at > limit or data[start] & _LONG_TAG == _LONG_TAG:
+        return None
     length = data[start + 1]
-    if length >= 0x80:  # noqa: PLR2004 - the bit that says a long form follows
-        count = length & 0x7F
-        if not 0 < count <= _MAX_LENGTH_BYTES or at + count > len(data):
-            _refuse(what)
+    if length >= _LONG_FORM:
+        count = length - _LONG_FORM
+        # Zero octets would be the indefinite form; a leading zero or a short length in long form is not DER.
+        if not 0 < count <= _MAX_LENGTH_BYTES or at + count > limit or data[at] == 0:
+            return None
         length = int.from_bytes(data[at : at + count], "big")
+        if length < _LONG_FORM:
+            return None
         at += count
-        # DER: the shortest form only.
-        if length < 0x80 or length >> 8 * (count - 1) == 0:  # noqa: PLR2004 - as above
-            _refuse(what)
-    end = at + length
-    if end > len(data):
+    return (at, at + length) if at + length <= limit else None
+
+
+def _read(data: bytes, start: int, what: str) -> tuple[Node, int]:
+    found = span(data, start, len(data))
+    if found is None:
         _refuse(what)
+    at, end = found
     return Node(data[start], data[at:end], data[start:end]), end
 
 
@@ -133,10 +145,20 @@ def write(tag: int, *parts: bytes) -> bytes:
     """One element whose content is *parts*, one after another."""
     content = b"".join(parts)
     size = len(content)
-    if size < 0x80:  # noqa: PLR2004 - up to here the length is one byte
+    if size < _LONG_FORM:
         return bytes((tag, size)) + content
     length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(length))) + length + content
+    return bytes((tag, _LONG_FORM | len(length))) + length + content
+
+
+def write_sequence(parts: Iterable[bytes]) -> bytes:
+    """A SEQUENCE of elements already written."""
+    return write(SEQUENCE, *parts)
+
+
+def write_bits(content: bytes) -> bytes:
+    """A BIT STRING of whole octets."""
+    return write(BIT_STRING, b"\0", content)
 
 
 def write_set(*members: bytes) -> bytes:
@@ -163,10 +185,11 @@ def write_oid(dotted: str) -> bytes:
 
 def write_time(instant: datetime) -> bytes:
     """A GeneralizedTime in Zulu time, a fraction only where there is one (RFC 3161 §2.4.2)."""
-    text = instant.astimezone(UTC).strftime("%Y%m%d%H%M%S")
-    if instant.microsecond:
-        text += f".{instant.microsecond:06d}".rstrip("0")
-    return write(GENERALIZED_TIME, f"{text}Z".encode())
+    utc = instant.astimezone(UTC)
+    fraction = f".{utc.microsecond:06}".rstrip("0") if utc.microsecond else ""
+    # Written out: strftime does not fill years before 1000 up.
+    text = f"{utc.year:04}{utc.month:02}{utc.day:02}{utc.hour:02}{utc.minute:02}{utc.second:02}{fraction}Z"
+    return write(GENERALIZED_TIME, text.encode())
 
 
 def _refuse(what: str) -> NoReturn:
