@@ -6,6 +6,7 @@ Verdicts follow ETSI EN 319 102-1 §5.1.3; reaching them is left to `licence.ver
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -103,16 +104,16 @@ class Step:
         return finding_text(self.code, dict(self.params), lang)
 
 
-@dataclass(frozen=True, slots=True)
-class VerificationReport:
-    """The answer to: was this licence genuine and in force at time *at*?
+class Stepwise(ABC):
+    """What every report of numbered steps shares; *steps* are in their order."""
 
-    *licence* holds what the licence says, and only when its signature and issuer were found good.
-    """
-
+    __slots__ = ()
     steps: tuple[Step, ...]
-    at: datetime
-    licence: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[tuple[str, str, str], ...]:
+        """Each step that must be made: its name, its title in Chinese and in English."""
 
     @property
     def deciding(self) -> Step | None:
@@ -125,11 +126,11 @@ class VerificationReport:
 
     @property
     def verdict(self) -> Verdict:
-        """TOTAL-PASSED only when every one of the eight steps was made and passed."""
+        """TOTAL-PASSED only when every one of the steps was made and passed."""
         deciding = self.deciding
         if deciding is not None and deciding.outcome is Outcome.FAILED:
             return Verdict.FAILED
-        if len(self.steps) == len(STEPS) and all(s.outcome is Outcome.PASSED for s in self.steps):
+        if len(self.steps) == len(self.names) and all(s.outcome is Outcome.PASSED for s in self.steps):
             return Verdict.PASSED
         return Verdict.INDETERMINATE
 
@@ -137,6 +138,58 @@ class VerificationReport:
     def sub_indication(self) -> str:
         """The sub-indication of the deciding step, "" for TOTAL-PASSED."""
         return self.deciding.sub_indication if self.deciding else ""
+
+    def plain_steps(self) -> list[dict[str, Any]]:
+        """The steps as JSON values."""
+        return [
+            {
+                "number": s.number,
+                "name": s.name,
+                "outcome": s.outcome.value,
+                "code": s.code,
+                "params": dict(s.params),
+                "sub_indication": s.sub_indication,
+                "text": {"zh": s.text("zh"), "en": s.text("en")},
+                "notes": [
+                    {"code": n.code, "params": dict(n.params), "text": {"zh": n.text("zh"), "en": n.text("en")}}
+                    for n in s.notes
+                ],
+            }
+            for s in self.steps
+        ]
+
+    def verdict_lines(self, sentence: str, lang: str) -> list[str]:
+        """*sentence*, the reason, and the verdict."""
+        deciding = self.deciding
+        reason = [] if deciding is None else [f"{deciding.text(lang)} [{self.sub_indication}]"]
+        return [sentence, *reason, self.verdict.value]
+
+    def step_lines(self, lang: str) -> list[str]:
+        """The steps by number, each with its notes."""
+        column = 0 if lang == "zh" else 1
+        lines = []
+        for step in self.steps:
+            name = self.names[step.number - 1][1 + column]
+            lines.append(f" {step.number}. {name} — {_OUTCOMES[step.outcome][column]} — {step.text(lang)}")
+            lines.extend(f"    · {note.text(lang)}" for note in step.notes)
+        return lines
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationReport(Stepwise):
+    """The answer to: was this licence genuine and in force at time *at*?
+
+    *licence* holds what the licence says, and only when its signature and issuer were found good.
+    """
+
+    steps: tuple[Step, ...]
+    at: datetime
+    licence: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[tuple[str, str, str], ...]:
+        """The eight steps."""
+        return STEPS
 
     @property
     def exit_code(self) -> int:
@@ -155,22 +208,7 @@ class VerificationReport:
             "sub_indication": self.sub_indication,
             "exit_code": self.exit_code,
             "at": self.at.isoformat(),
-            "steps": [
-                {
-                    "number": s.number,
-                    "name": s.name,
-                    "outcome": s.outcome.value,
-                    "code": s.code,
-                    "params": dict(s.params),
-                    "sub_indication": s.sub_indication,
-                    "text": {"zh": s.text("zh"), "en": s.text("en")},
-                    "notes": [
-                        {"code": n.code, "params": dict(n.params), "text": {"zh": n.text("zh"), "en": n.text("en")}}
-                        for n in s.notes
-                    ],
-                }
-                for s in self.steps
-            ],
+            "steps": self.plain_steps(),
             "licence": self.licence,
         }
         return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
@@ -179,12 +217,5 @@ class VerificationReport:
         """For people: the verdict in a sentence, the reason, then the steps by number."""
         column = 0 if lang == "zh" else 1
         at = self.at.isoformat(timespec="seconds").replace("+00:00", "Z")
-        lines = [_SENTENCES[self.verdict][column].format(at=at)]
-        if self.deciding is not None:
-            lines.append(f"{self.deciding.text(lang)} [{self.sub_indication}]")
-        lines.append(f"{self.verdict.value}")
-        for step in self.steps:
-            name = STEPS[step.number - 1][1 + column]
-            lines.append(f" {step.number}. {name} — {_OUTCOMES[step.outcome][column]} — {step.text(lang)}")
-            lines.extend(f"    · {note.text(lang)}" for note in step.notes)
-        return "\n".join(lines) + "\n"
+        sentence = _SENTENCES[self.verdict][column].format(at=at)
+        return "\n".join([*self.verdict_lines(sentence, lang), *self.step_lines(lang)]) + "\n"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from licence.report import Outcome, Step, Verdict
+from licence.report import Step, Stepwise, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,12 +46,6 @@ STEPS: Mapping[Subject, tuple[tuple[str, str, str], ...]] = {
         ("document", "原文杂凑值", "Document digest"),
     ),
 }
-_OUTCOMES = {
-    Outcome.PASSED: ("通过", "passed"),
-    Outcome.FAILED: ("不通过", "failed"),
-    Outcome.INDETERMINATE: ("无法判定", "indeterminate"),
-    Outcome.SKIPPED: ("未检查", "skipped"),
-}
 _SENTENCES: Mapping[tuple[Subject, Verdict], tuple[str, str]] = {
     (Subject.SEAL, Verdict.PASSED): ("电子印章有效。", "The electronic seal is valid."),
     (Subject.SEAL, Verdict.INDETERMINATE): (
@@ -72,7 +66,7 @@ _SENTENCES: Mapping[tuple[Subject, Verdict], tuple[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class SealReport:
+class SealReport(Stepwise):
     """The answer to: is this seal good, or was it validly applied to this document?
 
     *facts* holds what the seal says, and only when the signatures and the maker were found good.
@@ -84,28 +78,9 @@ class SealReport:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def deciding(self) -> Step | None:
-        """The step that decided: the first failed one, else the first indeterminate one, else None."""
-        for outcome in (Outcome.FAILED, Outcome.INDETERMINATE):
-            for step in self.steps:
-                if step.outcome is outcome:
-                    return step
-        return None
-
-    @property
-    def verdict(self) -> Verdict:
-        """TOTAL-PASSED only when every one of the subject's steps was made and passed."""
-        deciding = self.deciding
-        if deciding is not None and deciding.outcome is Outcome.FAILED:
-            return Verdict.FAILED
-        if len(self.steps) == len(STEPS[self.subject]) and all(s.outcome is Outcome.PASSED for s in self.steps):
-            return Verdict.PASSED
-        return Verdict.INDETERMINATE
-
-    @property
-    def sub_indication(self) -> str:
-        """The ETSI EN 319 102-1 sub-indication of the deciding step, "" for TOTAL-PASSED."""
-        return self.deciding.sub_indication if self.deciding else ""
+    def names(self) -> tuple[tuple[str, str, str], ...]:
+        """The steps of what was verified."""
+        return STEPS[self.subject]
 
     def step(self, name: str) -> Step:
         """The step called *name*.
@@ -126,22 +101,7 @@ class SealReport:
             "verdict": self.verdict.value,
             "sub_indication": self.sub_indication,
             "at": self.at.isoformat(),
-            "steps": [
-                {
-                    "number": s.number,
-                    "name": s.name,
-                    "outcome": s.outcome.value,
-                    "code": s.code,
-                    "params": dict(s.params),
-                    "sub_indication": s.sub_indication,
-                    "text": {"zh": s.text("zh"), "en": s.text("en")},
-                    "notes": [
-                        {"code": n.code, "params": dict(n.params), "text": {"zh": n.text("zh"), "en": n.text("en")}}
-                        for n in s.notes
-                    ],
-                }
-                for s in self.steps
-            ],
+            "steps": self.plain_steps(),
             "seal": self.facts,
         }
         return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
@@ -149,15 +109,8 @@ class SealReport:
     def text(self, lang: str) -> str:
         """For people: the verdict in a sentence, the reason, which seal if that is proven, then the steps by number."""
         column = 0 if lang == "zh" else 1
-        lines = [_SENTENCES[self.subject, self.verdict][column]]
-        if self.deciding is not None:
-            lines.append(f"{self.deciding.text(lang)} [{self.sub_indication}]")
-        lines.append(self.verdict.value)
+        lines = self.verdict_lines(_SENTENCES[self.subject, self.verdict][column], lang)
         if self.facts:
             named = ("印章：{name}（{seal_id}）", "Seal: {name} ({seal_id})")[column]
             lines.append(named.format(**self.facts))
-        for step in self.steps:
-            name = STEPS[self.subject][step.number - 1][1 + column]
-            lines.append(f" {step.number}. {name} — {_OUTCOMES[step.outcome][column]} — {step.text(lang)}")
-            lines.extend(f"    · {note.text(lang)}" for note in step.notes)
-        return "\n".join(lines) + "\n"
+        return "\n".join([*lines, *self.step_lines(lang)]) + "\n"
