@@ -7,6 +7,9 @@ It may refuse them with the errors that it documents and no other; what it takes
 when it is written again. Targets are taken in turns, each for some seconds, until the time is over. What broke a
 promise is told with the bytes that did it, made as short as they get; the exit code is then 1. The last line is JSON.
 
+Before that each target is fed tiresome inputs of 64 KB, none of which may take long. What the readers of licences,
+seals and documents begin from lies in `bench/fuzz_corpus/`; the readers are in `bench/fuzzing/licences.py`.
+
 `tests/fuzz/test_readers.py` runs a short round of it.
 """
 
@@ -23,7 +26,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -45,6 +48,8 @@ from audit.pack import Contents, body_file, check_pack, make_pack
 from audit.pinned import PinnedLog
 from audit.proof import LogProof
 from audit.verifiers import Trust, read_verifiers
+from bench.fuzzing import licences
+from bench.fuzzing.target import Target, hold, slowest, text_of
 from catalog.rows import RowRuleError, parse_rule
 from hub import receipts, signatures
 from hub.api.problems import language
@@ -65,7 +70,7 @@ from hub.webhooks.address import parse as parse_address
 from hub.webhooks.errors import HookAddressError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 NOW: Final = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 ORIGIN: Final = "log.city.example/audit"
@@ -99,50 +104,6 @@ _PIECES: Final = (
 )
 
 
-class BrokenPromiseError(AssertionError):
-    """Something was taken that should not have been, or does not say the same when it is written again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A reader: *read* takes bytes and may raise *refuses* alone; *samples* are bytes that it takes.
-
-    *whole*: what it reads is signed or sealed, so that nothing else than the first of them may be taken.
-    """
-
-    name: str
-    read: Callable[[bytes], object]
-    refuses: tuple[type[Exception], ...]
-    samples: tuple[bytes, ...]
-    whole: bool = False
-
-    def __call__(self, data: bytes) -> bool:
-        """Whether *data* was taken.
-
-        Raises:
-            BrokenPromiseError: and should not have been.
-            Exception: whatever else the reader lets through.
-        """
-        try:
-            self.read(data)
-        except self.refuses:
-            return False
-        return True
-
-
-def _hold(condition: object, why: str) -> None:
-    if not condition:
-        raise BrokenPromiseError(why)
-
-
-def _text(data: bytes) -> str:
-    """Text of any kind that a program may come to hold: lone surrogates, too."""
-    try:
-        return data.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
-
-
 def _json(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """A JSON value as the standard library reads it, which takes more than we do; refused as a form of input."""
     try:
@@ -163,7 +124,7 @@ _VERIFY: Final = '{"keys": {"id": "1"}, "claims": {"name": "张三", "n": 3, "t"
 
 def _read_json(data: bytes) -> None:
     value = read_json(data)
-    _hold(value == json.loads(data), "the standard library reads another value")
+    hold(value == json.loads(data), "the standard library reads another value")
     json.dumps(value, ensure_ascii=False).encode()
 
 
@@ -172,7 +133,7 @@ def _parse_call(data: bytes) -> None:
     with contextlib.suppress(InvalidRequestError):
         parse_question(plain)
     call = parse_call("verify" if isinstance(plain, dict) and "claims" in plain else "query", plain)
-    _hold(Call.from_plain(call.plain()) == call, "the evidence of it is read back as another call")
+    hold(Call.from_plain(call.plain()) == call, "the evidence of it is read back as another call")
 
 
 # --- signed requests and answers ---------------------------------------------------------------------------------
@@ -185,17 +146,17 @@ _DICTIONARIES: Final = (
 
 
 def _read_fields(data: bytes) -> None:
-    text = _text(data)
+    text = text_of(data)
     try:
         whole: Mapping[str, Any] | None = fields.parse_dictionary(text)
     except FieldMalformedError:
         whole = None
     for quick in (fields.parse_inner_lists, fields.parse_signatures):
         with contextlib.suppress(FieldMalformedError):
-            _hold(quick(text) == whole, f"{quick.__name__} reads what the whole parser does not")
+            hold(quick(text) == whole, f"{quick.__name__} reads what the whole parser does not")
     if whole is None:
         raise FieldMalformedError
-    _hold(fields.parse_dictionary(fields.write_dictionary(whole)) == whole, "written again it is another")
+    hold(fields.parse_dictionary(fields.write_dictionary(whole)) == whole, "written again it is another")
 
 
 def _request() -> requests.Message:
@@ -220,10 +181,10 @@ def _verify_request(data: bytes) -> None:
     message = requests.Message(method, "https", authority, target, sent, body)
     requests.verify(message, keys=_CALLERS.get, nonces=MemoryNonces(started=0), now=NOW)
     good = _request()
-    _hold(message.body == good.body, "another body")
-    _hold(message.method == good.method, "another method")
-    _hold(message.target == good.target, "another target")
-    _hold(message.authority.lower().removesuffix(":443") == good.authority, "another authority")
+    hold(message.body == good.body, "another body")
+    hold(message.method == good.method, "another method")
+    hold(message.target == good.target, "another target")
+    hold(message.authority.lower().removesuffix(":443") == good.authority, "another authority")
 
 
 _SIGNED: Final = ("signature-input", "signature", "content-digest")
@@ -242,10 +203,10 @@ def _answer_lines() -> bytes:
 
 def _verify_answer(data: bytes) -> None:
     good = _answer()
-    given = replace(good, fields=dict(zip(_SIGNED, _text(data).split("\n"), strict=False)))
+    given = replace(good, fields=dict(zip(_SIGNED, text_of(data).split("\n"), strict=False)))
     signatures.verify(given, verifiers=[_SIGNER.verifier], required=_COVERED, now=NOW, tolerance=timedelta(minutes=5))
     signatures.check_digest(given.fields["content-digest"], b"{}")
-    _hold(given.fields["signature"] == good.fields["signature"], "another signature")
+    hold(given.fields["signature"] == good.fields["signature"], "another signature")
 
 
 def _hmac_fields() -> bytes:
@@ -253,10 +214,10 @@ def _hmac_fields() -> bytes:
 
 
 def _verify_hmac(data: bytes) -> None:
-    given = dict(zip(hmac_profile.FIELDS, _text(data).split("\n"), strict=False))
+    given = dict(zip(hmac_profile.FIELDS, text_of(data).split("\n"), strict=False))
     told = hmac_profile.verify(given, keys=lambda _: [_HMAC_KEY], nonces=MemoryNonces(started=0), now=NOW)
     # Nothing stands between its parts (the national profile signs them so), so that they may change places.
-    _hold(told.sid + told.rid == "S1R1", "another requester or service")
+    hold(told.sid + told.rid == "S1R1", "another requester or service")
 
 
 # --- the log and what is proven by it ----------------------------------------------------------------------------
@@ -302,20 +263,20 @@ def _note() -> str:
 
 def _open_note(data: bytes) -> None:
     note = _note()
-    text = open_note(_text(data), [_LOG_KEY.verifier])
-    _hold(note.startswith(text + "\n"), "another text was signed")
+    text = open_note(text_of(data), [_LOG_KEY.verifier])
+    hold(note.startswith(text + "\n"), "another text was signed")
 
 
 def _read_keys(data: bytes) -> None:
-    for key in read_verifiers(_text(data)):
-        _hold(read_verifiers(key.to_text())[0].to_text() == key.to_text(), "written again it is another key")
+    for key in read_verifiers(text_of(data)):
+        hold(read_verifiers(key.to_text())[0].to_text() == key.to_text(), "written again it is another key")
 
 
 def _check_proof(data: bytes) -> None:
-    proof = LogProof.from_text(_text(data))
-    _hold(LogProof.from_text(proof.to_text()) == proof, "written again it is another proof")
+    proof = LogProof.from_text(text_of(data))
+    hold(LogProof.from_text(proof.to_text()) == proof, "written again it is another proof")
     proof.verify(_entry(3), [_LOG_KEY.verifier], ORIGIN)
-    _hold(proof.index == _proven()[0].index, "another place is proven")
+    hold(proof.index == _proven()[0].index, "another place is proven")
 
 
 class _FaultyError(Exception):
@@ -328,7 +289,7 @@ def _check_pack(data: bytes) -> None:
         finding.text("en"), finding.text("zh")
     if report.faults:
         raise _FaultyError
-    _hold(data == _proven()[1], "a pack that was changed has no fault")
+    hold(data == _proven()[1], "a pack that was changed has no fault")
 
 
 def _loose_pack() -> bytes:
@@ -341,7 +302,7 @@ def _loose_pack() -> bytes:
 
 
 def _read_entry(data: bytes) -> None:
-    _hold(Entry.decode(data).encode() == data, "written again it is another entry")
+    hold(Entry.decode(data).encode() == data, "written again it is another entry")
 
 
 def _receipt() -> bytes:
@@ -354,12 +315,12 @@ def _read_receipt(data: bytes) -> None:
     receipts.check(receipt, [_SIGNER.verifier], answer={"a": "答"})
     receipt.encode()
     good = receipts.read(json.loads(_receipt()))
-    _hold((receipt.index, receipt.leaf, receipt.origin) == (3, good.leaf, ORIGIN), "another receipt was signed")
+    hold((receipt.index, receipt.leaf, receipt.origin) == (3, good.leaf, ORIGIN), "another receipt was signed")
 
 
 def _read_manifest(data: bytes) -> None:
     read_manifest(data, [_SIGNER.verifier])
-    _hold(data == _manifest(), "another manifest was signed")
+    hold(data == _manifest(), "another manifest was signed")
 
 
 def _manifest() -> bytes:
@@ -375,29 +336,29 @@ def _cursor() -> bytes:
 
 
 def _open_cursor(data: bytes) -> None:
-    text = _text(data)[:MAX_CURSOR_CHARS]
+    text = text_of(data)[:MAX_CURSOR_CHARS]
     _SEALER.open(text, department="RS", resource="R1")
-    _hold(text.encode() == _cursor(), "a cursor that was changed was opened")
+    hold(text.encode() == _cursor(), "a cursor that was changed was opened")
 
 
 def _read_rule(data: bytes) -> None:
-    rule = parse_rule(_text(data))
-    _hold(parse_rule(str(rule)) == rule, "written again it is another rule")
+    rule = parse_rule(text_of(data))
+    hold(parse_rule(str(rule)) == rule, "written again it is another rule")
 
 
 def _read_address(data: bytes) -> None:
-    address = parse_address(_text(data))
-    _hold(parse_address(address.url) == address, "written again it is another address")
+    address = parse_address(text_of(data))
+    hold(parse_address(address.url) == address, "written again it is another address")
 
 
 def _read_texts(data: bytes) -> None:
     text = data.decode("latin-1")
-    _hold(language(text) in ("zh", "en"), "another language")
+    hold(language(text) in ("zh", "en"), "another language")
     name_of(text)
 
 
 def _read_certificate(data: bytes) -> None:
-    _hold(len(thumbprint(data.decode("latin-1"))) == len("ab" * 32), "no digest")
+    hold(len(thumbprint(data.decode("latin-1"))) == len("ab" * 32), "no digest")
 
 
 _CERTIFICATES: Final = (b"ab" * 32, b":" + base64.b64encode(b"0\x82\x01\x00") + b":", b"-----BEGIN%20CERTIFICATE-----")
@@ -429,7 +390,7 @@ def targets() -> dict[str, Target]:
         Target("header_texts", _read_texts, (InvalidRequestError,), (b'"a-1"', b"en;q=0.5, zh-CN;q=0.9")),
         Target("certificate", _read_certificate, (SigningError,), _CERTIFICATES),
     )
-    return {one.name: one for one in listed}
+    return {one.name: one for one in (*listed, *licences.targets())}
 
 
 def mangled(samples: Sequence[bytes]) -> st.SearchStrategy[bytes]:
@@ -498,6 +459,11 @@ def run(target: Target, examples: int, seed: int | None = None, until: float | N
     return fed
 
 
+def _tell(target: Target, error: Exception) -> None:
+    notes = " ".join(getattr(error, "__notes__", ()))
+    print(f"{target.name}: {type(error).__name__}: {error} {notes}"[:2_000], flush=True)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fuzz until the time is over; 1 if a promise was broken."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -509,11 +475,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if unknown := [name for name in given.names if name not in targets()]:
         parser.error(f"no target {', '.join(unknown)}")
-    until, seed = time.monotonic() + given.minutes * 60, given.seed
+    seed = given.seed
     chosen = [targets()[name] for name in given.names or targets()]
     fed: dict[str, int] = dict.fromkeys((one.name for one in chosen), 0)
     broken: set[str] = set()
     print(f"seed {seed}", flush=True)
+    worst: dict[str, float] = {}
+    for target in chosen:
+        try:
+            worst[target.name] = round(slowest(target), 3)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is what was looked for
+            broken.add(target.name)
+            _tell(target, error)
+    until = time.monotonic() + given.minutes * 60
     while time.monotonic() < until and len(broken) < len(chosen):
         for target in chosen:
             if target.name in broken or time.monotonic() > until:
@@ -522,10 +496,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 fed[target.name] += run(target, EXAMPLES_A_TURN, seed, min(until, time.monotonic() + TURN_S))
             except Exception as error:  # noqa: BLE001 - whatever it is, it is what was looked for
                 broken.add(target.name)
-                notes = " ".join(getattr(error, "__notes__", ()))
-                print(f"{target.name}: {type(error).__name__}: {error} {notes}"[:2_000], flush=True)
+                _tell(target, error)
         seed += 1
-    print(json.dumps({"fed": fed, "broken": sorted(broken), "seed": given.seed}))
+    print(json.dumps({"fed": fed, "broken": sorted(broken), "seed": given.seed, "slowest_64k_s": worst}))
     return 1 if broken else 0
 
 

@@ -13,6 +13,7 @@ fault is told once, with a request that brings it about; the exit code is 1 if t
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import logging
 import random
@@ -52,6 +53,8 @@ from hub.control import Control
 from hub.evidence import Evidence
 from hub.service import Service
 from hub.settings import Settings
+from licence.seals.image import round_seal
+from licence.seals.picture import drawn_picture
 from tests.hub import world as worlds
 from tests.hub.api.conftest import serving
 from tests.hub.databases import placed
@@ -89,6 +92,43 @@ HOOK: Final[dict[str, Any]] = {
     "purpose": CALL["purpose"],
     "grant": GRANT,
 }
+# A kind that the department of the resource issues, which one person decides; and what is done with it.
+KIND: Final = "11100000000013338W011"
+KINDS: Final = f"""kinds:
+  - code: "{KIND}"
+    name: 居住证
+    name_en: Residence permit
+    category: 证照
+    authority: 住房和城乡建设部
+    authority_code: "11100000000013338W"
+    issuer: RS
+    holder_type: person
+    holder_category: 自然人
+    resource: "{worlds.CODE}"
+    holder_field: citizen_id
+    holder_name_field: name
+    validity_days: 365
+    face:
+      - {{name: KZ_XM, title: 姓名, title_en: Name, field: name}}
+"""
+WHY: Final = {"reason": "申领", "ground": "《居住证暂行条例》第九条"}
+APPLIED: Final[dict[str, Any]] = {"kind": KIND, "holder": worlds.IDS[0], **WHY, "channel": "window"}
+DECIDED: Final[dict[str, Any]] = {"licence": "1.2.156.3005.2", "action": "suspend", **WHY}
+SEAL: Final[dict[str, Any]] = {
+    "sort": "licence",
+    "name": "某市人力资源和社会保障局",
+    "custodian": "RS:all",
+    "valid_from": "2026-01-01T00:00:00+08:00",
+    "valid_until": "2027-01-01T00:00:00+08:00",
+    "ground": "《印章管理办法》",
+}
+MATERIAL: Final[dict[str, Any]] = {
+    "name": "租房合同",
+    "matter": worlds.MATTER,
+    "holder": worlds.IDS[0],
+    "content": base64.b64encode(drawn_picture(round_seal("某局")).data).decode(),
+    "units": ["GA"],
+}
 # What a sensible caller sends to an address, before a value of it is exchanged for another.
 SENSIBLE: Final[dict[str, dict[str, Any]]] = {
     "/v1/resources/{code}:query": {**CALL, "keys": KEYS, "fields": ["name", "birth"]},
@@ -113,6 +153,38 @@ SENSIBLE: Final[dict[str, dict[str, Any]]] = {
     "/v1/forms:check": {"fields": ["姓名", {"label": "出生日期", "name": "birth"}], "matter": worlds.MATTER},
     "/v1/hooks": HOOK,
     "/v1/mydata": {"keys": KEYS},
+    "/v1/licences/applications": APPLIED,
+    "/v1/licences/applications:preview": {"kind": KIND, "holder": worlds.IDS[1], "stated": {"KZ_XM": "欧阳四"}},
+    "/v1/licences/applications/{id_}:look": {},
+    "/v1/licences/applications/{id_}:return": {"reason": "材料不齐"},
+    "/v1/licences/applications/{id_}:complete": {"reason": "已补", "stated": {"KZ_XM": "张三"}},
+    "/v1/licences/applications/{id_}:review": {},
+    "/v1/licences/applications/{id_}:refuse": {"reason": "不符合条件", "ground": "《条例》第九条"},
+    "/v1/licences/decisions": DECIDED,
+    "/v1/licences/decisions/{id_}:confirm": {},
+    "/v1/licences/decisions/{id_}:drop": {"reason": "撤回"},
+    "/v1/licences:find": {"holder": worlds.IDS[4], "purpose": worlds.MATTER},
+    "/v1/licences/{identifier}:download": {
+        "format": "bundle",
+        "reason": "核对",
+        "purpose": worlds.MATTER,
+        "days": 30,
+    },
+    "/v1/codes": {"licence": "1.2.156.3005.2", "holder": worlds.IDS[4]},
+    "/v1/codes:redeem": {"code": "x" * 22, "purpose": worlds.MATTER},
+    "/v1/seals": SEAL,
+    "/v1/seals/{code}:approve": {"ground": "《办法》"},
+    "/v1/seals/{code}:transfer": {"custodian": "RS:second", "ground": "《办法》"},
+    "/v1/seals/{code}:authorise": {"kinds": [KIND], "until": "2026-06-01T00:00:00+08:00", "ground": "《办法》"},
+    "/v1/seals/{code}/stamps": {"document": base64.b64encode(b"\x01" * 32).decode(), "purpose": "签发"},
+    "/v1/seal-approvals": {"seal": "-", "document": base64.b64encode(b"\x01" * 32).decode(), "purpose": "签发"},
+    "/v1/seal-approvals/{id_}:approve": {"document": "", "pin": "73-blue-owl", "password": "123456"},
+    "/v1/materials": MATERIAL,
+    "/v1/materials:find": {"holder": worlds.IDS[0], "matter": worlds.MATTER},
+    "/v1/materials/{id_}:reuse": {"matter": worlds.MATTER, "case": "BJ-2", "purpose": "核对"},
+    "/v1/materials/{id_}:void": {"reason": "已失效"},
+    "/v1/wallet-offers": {"licence": "1.2.156.3005.2", "holder": worlds.IDS[4]},
+    "/v1/wallet-requests": {"matter": worlds.MATTER, "licences": [{"kind": KIND, "fields": ["KZ_XM"]}]},
 }
 # Where something is opened, by whom, and the beginning of the addresses that act on it.
 OPENED: Final = (
@@ -122,6 +194,10 @@ OPENED: Final = (
     ("/v1/demands", "RS", SENSIBLE["/v1/demands"]),
     ("/v1/hooks", "RS", HOOK),
     (f"/v1/resources/{worlds.CODE}:batch", "RS", SENSIBLE["/v1/resources/{code}:batch"]),
+    ("/v1/licences/applications", "RS", APPLIED),
+    ("/v1/seals", "RS", SEAL),
+    ("/v1/materials", "RS", MATERIAL),
+    ("/v1/wallet-requests", "RS", SENSIBLE["/v1/wallet-requests"]),
 )
 HOSTILE: Final[tuple[Any, ...]] = (
     *("", " ", "\x00", "a\x00b", "\u202e\ufeff", "'; DROP TABLE grant_record; --", "=HYPERLINK(1)", "../../etc/passwd"),
@@ -205,7 +281,8 @@ class Place:
             kind = "/v1/batches" if where.endswith(":batch") else where
             if path.startswith(f"{kind}/"):
                 self._clear_way(kind)
-                self._keep(kind, self.post(where, caller, plain).get("id"))
+                made = self.post(where, caller, plain)
+                self._keep(kind, made.get("id") or made.get("code") or made.get("identifier"))
         if path.startswith("/v1/grants/"):
             self.furnish("/v1/applications/")
             application = self.opened["/v1/applications"][-1]
@@ -235,14 +312,16 @@ class Place:
             "index": [0, 3],
             "path": ["checkpoint", "tile/0/000", "tile/entries/000", "tile/0/000.p/3"],
         }
-        return given.get(name) or self.opened.get(kind, ["-"])[-2:]
+        own = self.opened.get(kind, ["-"])[-2:]
+        return own if kind == "/v1/seals" else given.get(name) or own
 
 
 @contextmanager
 def place(home: Path, move: Callable[[Any], Any] = lambda world: world) -> Iterator[Place]:
     """Build a world in *home* and serve it; *move* may put its control tables elsewhere."""
     world = move(worlds.copy(worlds.build(Settings.at(home / "built")), home / "var"))
-    world.settings = replace(world.settings, hook_networks="127.0.0.0/8")
+    world.settings = replace(world.settings, hook_networks="127.0.0.0/8", api_hosts="city.example")
+    world.settings.kinds.write_text(KINDS, "utf-8")
     keys = _let_in(world)
     app = create_app(world.settings, open_service=lambda settings: Service.open(settings, clock=world.clock))
     with serving(app) as url, requests.Session() as session:
@@ -288,6 +367,8 @@ def _hand_in(found: Place) -> None:
         )
         found.opened.setdefault("/v1/lists", []).append(got.json()["case"])
     for path in ("/v1/applications/", "/v1/corrections/", "/v1/recalls/", "/v1/demands/", "/v1/batches/", "/v1/hooks/"):
+        found.furnish(path)
+    for path in ("/v1/licences/applications/", "/v1/seals/", "/v1/materials/", "/v1/wallet-requests/"):
         found.furnish(path)
 
 

@@ -42,6 +42,10 @@ RULE_CODES: Final = (
     "demand.answer",
     "grant.unused",
     "grant.expiring",
+    "licence.return",
+    "licence.decide",
+    "licence.issue",
+    "licence.confirm",
 )
 
 

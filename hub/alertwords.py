@@ -128,6 +128,22 @@ ALERTS: Final[dict[str, AlertKind]] = {
         "See `zhengtong audit status`, the space on the log's disk, and what the API reports: its process publishes.",
         "查看 `zhengtong audit status`、日志所在磁盘空间和接口服务日志：检查点由接口服务进程发布。",
     ),
+    "key_due": AlertKind(
+        Severity.TICKET,
+        "the key or certificate `{name}` of licences and seals ends on {until}, and none follows it",
+        "证照与印章密钥或证书 `{name}` 将于 {until} 到期，尚无后续密钥",
+        "Plan its next key: `zhengtong licence keys rotate NAME --from TIME`. A root takes a ceremony, a signer's key "
+        "`zhengtong seal signer add PERSON --renew`.",
+        "预定下一个密钥：`zhengtong licence keys rotate 名称 --from 时间`。根证书须经密钥仪式；签名人密钥用 "
+        "`zhengtong seal signer add 签名人 --renew` 更换。",
+    ),
+    "crl_ends": AlertKind(
+        Severity.TICKET,
+        "the revocation list of the authority `{name}` ends on {until} and was not renewed",
+        "签发机构 `{name}` 的证书撤销列表将于 {until} 到期，未按时更新",
+        "Run `zhengtong licence keys crl`, for a root that is kept apart with `--root`. Verifiers go on until it ends.",
+        "执行 `zhengtong licence keys crl`；根密钥离线保管的，加 `--root`。到期前验证不受影响。",
+    ),
     "witness_silent": AlertKind(
         Severity.TICKET,
         "the witness `{witness}` has not cosigned the log for {minutes} minutes ({why})",

@@ -39,7 +39,8 @@ class Turn:
     """Where a step leaves a case: its *state*, whose turn it is (*answerer*, a department) and the *rule* of the clock.
 
     The clock starts anew when state or rule change; without a rule none runs. With *due_on* the clock ends on that
-    day, which somebody promised, instead of after the days of a rule of the profile; *rule* then only names it.
+    day, which somebody promised, instead of after the days of a rule of the profile; *rule* then only names it. With
+    *keeps* a clock of the same rule goes on though the state changes: the law counts through it.
     """
 
     state: str
@@ -47,6 +48,7 @@ class Turn:
     answerer: str = ""
     rule: str = ""
     due_on: date | None = None
+    keeps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +215,9 @@ class Transaction:
         step: str,
         note: str = "",
         facts: Mapping[str, Any] | None = None,
+        subject: str = "",
     ) -> Case:
-        """Begin a case; *value* gives its content once the identifier is known."""
+        """Begin a case; *value* gives its content once the identifier is known. *subject*: whom it is about, hashed."""
         id_ = self.new_identifier(mark)
         content = dict(value(id_))
         case = Case(
@@ -232,7 +235,7 @@ class Transaction:
             updated_at=self.at,
             value=content,
         )
-        recorded = self._entry(case, step, actor, facts)
+        recorded = self._entry(case, step, actor, facts, subject)
         self.connection.execute(sa.insert(CaseRow).values({name: getattr(case, name) for name in _COLUMNS}))
         self._event(case, step, actor, note, recorded)
         return case
@@ -247,13 +250,15 @@ class Transaction:
         step: str,
         note: str = "",
         facts: Mapping[str, Any] | None = None,
+        subject: str = "",
     ) -> Case:
         """Take a step of *case*, as `get` gave it.
 
         Raises:
             CaseConflictError: somebody was first.
         """
-        same_clock = (turn.state, turn.rule) == (case.state, case.rule) and turn.due_on is None
+        same_state = turn.keeps or turn.state == case.state
+        same_clock = same_state and turn.rule == case.rule and turn.due_on is None
         clock = (
             {name: getattr(case, name) for name in ("rule", "started_at", "remind_at", "due_at")}
             if same_clock
@@ -282,7 +287,7 @@ class Transaction:
         )
         if changed.rowcount != 1:
             raise CaseConflictError(case=case.id, revision=_read(self.connection, case.id, case.kind).revision)
-        self._event(after, step, actor, note, self._entry(after, step, actor, facts))
+        self._event(after, step, actor, note, self._entry(after, step, actor, facts, subject))
         return after
 
     def tell(
@@ -328,12 +333,13 @@ class Transaction:
         due = self.clocks.due(turn.rule, self.at) if turn.due_on is None else promised(turn, self.at)
         return {"rule": turn.rule, "started_at": self.at, "remind_at": due.remind, "due_at": due.due}
 
-    def _entry(self, case: Case, step: str, actor: Actor, facts: Mapping[str, Any] | None) -> Recorded:
+    def _entry(self, case: Case, step: str, actor: Actor, facts: Mapping[str, Any] | None, subject: str) -> Recorded:
         """The public entry of a step; the content, which may quote people, stays in the protected body."""
         own = {"case": case.id, "state": case.state, "revision": case.revision}
         return self.evidence.append(
             f"{case.kind}.{step}",
             actor=str(actor),
+            subject=subject,
             resource=case.resource,
             facts={**_clock_facts(case, self.clocks), **(facts or {}), **own},
             body={"case": case.id, "revision": case.revision, "value": dict(case.value)},

@@ -14,6 +14,8 @@ CASE_KINDS: Final[dict[str, tuple[str, str]]] = {
     "recall": ("Recall", "召回"),
     "demand": ("Demand", "需求"),
     "list": ("List draft", "清单草案"),
+    "dossier": ("Licence application", "证照申请"),
+    "decision": ("Decision on a licence", "证照处理决定"),
 }
 # kind: state: (English, Chinese).
 CASE_STATES: Final[dict[str, dict[str, tuple[str, str]]]] = {
@@ -57,6 +59,22 @@ CASE_STATES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "approved": ("approved", "待发布"),
         "published": ("published", "已发布"),
         "withdrawn": ("withdrawn", "已撤回"),
+    },
+    "dossier": {
+        "applied": ("taken in, waits for review", "已受理，待审查"),
+        "returned": ("returned for completion", "待补正"),
+        "reviewed": ("reviewed, waits for the decision", "已审查，待决定"),
+        "approved": ("approved, to be handed out", "已批准，待签发"),
+        "issued": ("issued", "已签发"),
+        "refused": ("refused", "不予许可"),
+        "withdrawn": ("withdrawn by the applicant", "申请已撤回"),
+    },
+    "decision": {
+        "proposed": ("waits for a second officer", "待第二人确认"),
+        "confirmed": ("agreed, being carried out", "已确认，执行中"),
+        "done": ("took effect", "已生效"),
+        "dropped": ("given up", "已放弃"),
+        "void": ("could not be carried out", "未能执行"),
     },
 }
 

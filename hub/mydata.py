@@ -6,7 +6,8 @@ The log holds no names: a person's entries are found by the keyed hashes of what
    together with other values of the person's present records;
 2. look-ups by other values of those records, a household's say: whether the person's record was in the answer is then
    decided anew from its evidence, and where that is gone, it is said so;
-3. what auditors and service halls looked at in the log itself about the person.
+3. what auditors and service halls looked at in the log itself about the person;
+4. what the person's wallet showed to departments of licences that the city issued.
 
 `LIMITS` says what is not found, and goes with every answer. Uses for matters that the list marks as hidden by law are
 counted and not shown. Who may ask, and that it is the person, is left to the doors; that was asked is an entry.
@@ -29,6 +30,7 @@ from hub.errors import ListDamagedError, ListMissingError, QueryInvalidError
 from hub.packing import EXPORTED
 from hub.published import list_version
 from hub.storing import open_warehouse
+from licence.kinds import load as load_kinds
 from warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ if TYPE_CHECKING:
 
 SHOWN: Final = "mydata.shown"
 ANSWERED, DENIED = "invocation.answered", "invocation.denied"
-KINDS: Final = (ANSWERED, DENIED, SEARCHED, EXPORTED, SHOWN)
+PRESENTED: Final = "licence.presented"
+KINDS: Final = (ANSWERED, DENIED, SEARCHED, EXPORTED, SHOWN, PRESENTED)
 MAX_RECORDS: Final = 20  # of one person in one resource: vehicles, houses, insured years
 MAX_FIELDS: Final = 5  # of which look-ups are combined: 31 ways
 MAX_USES: Final = 1_000
@@ -55,6 +58,7 @@ ACTIONS: Final[dict[str, tuple[str, str]]] = {
     "other": ("used your data", "使用了您的数据"),
     SEARCHED: ("looked through the log of uses of your data", "查阅了您的数据使用日志"),
     EXPORTED: ("took evidence about uses of your data", "提取了您的数据使用证据"),
+    PRESENTED: ("was shown a licence by your wallet", "经您本人出示，查验了您的电子证照"),
     SHOWN: ("showed uses of your data, as you see them here", "查看了本页所列的使用记录"),
 }
 LIMITS: Final[tuple[tuple[str, str], ...]] = (
@@ -217,6 +221,7 @@ class _Person:
     def of(cls, office: Office, warehouse: Warehouse, list_: ResponsibilityList, keys: Mapping[str, str]) -> _Person:
         subject = office.evidence.subject
         numbers = _numbers(list_)
+        kinds = load_kinds(office.settings.kinds) if office.settings.kinds.exists() else ()
         given = lookup_of(list_, keys)
         if not given or not given.keys() <= numbers.keys():
             listed = ", ".join(sorted(numbers))
@@ -237,11 +242,18 @@ class _Person:
             }
             for name, value in own.items():
                 forms[subject({name: value})] = True
+            # Licences are logged under their kind and what they were issued for (`hub.licensing`).
+            issued = [kind for kind in kinds if kind.resource == resource.code and kind.holder_field in own]
+            for kind in issued:
+                forms[subject({"kind": kind.code, kind.holder_field: own[kind.holder_field]})] = True
             for row in _rows(warehouse, resource, own):
                 records.setdefault(resource.code, []).append(
                     {field.name: value_text(row.get(field.name)) for field in resource.key}
                 )
                 for values in _ways(resource, row):
+                    for kind in issued:
+                        if values.get(kind.holder_field) == own[kind.holder_field]:
+                            forms[subject({"kind": kind.code, **values})] = True
                     forms.setdefault(subject(values), any(own.get(name) == text for name, text in values.items()))
         return cls(asked, forms, records)
 

@@ -93,6 +93,22 @@ NOTICES: Final[dict[str, tuple[str, str]]] = {
         "The draft of the responsibility list ({case}) was sent back: {note}",
         "共享责任清单草案（{case}）已退回：{note}",
     ),
+    "dossier_to_approve": (
+        "Licence application {case} ({kind}) is reviewed and waits for approval by another officer until {due}.",
+        "证照申请 {case}（{kind_zh}）已审查，待另一名经办人批准，期限 {due}。",
+    ),
+    "dossier_decided": (
+        "Licence application {case} ({kind}) is decided; see it for the next step, due by {due}.",
+        "证照申请 {case}（{kind_zh}）已作出决定，请查看后续环节，期限 {due}。",
+    ),
+    "decision_to_confirm": (
+        "Decision {case} on a licence ({kind}) waits for a second officer until {due}.",
+        "证照处理决定 {case}（{kind_zh}）待第二名经办人确认，期限 {due}。",
+    ),
+    "decision_done": (
+        "Decision {case} on a licence ({kind}) took effect.",
+        "证照处理决定 {case}（{kind_zh}）已生效。",
+    ),
     "demand_opened": (
         "{consumer} needs data that is not on the list (demand {case}): {note}",
         "{consumer} 提出清单外的数据需求（需求 {case}）：{note}",

@@ -25,12 +25,15 @@ DEFAULT_BATCH_HOURS = 72
 BATCHES_INSIDE, BATCHES_APART = "inside", "apart"
 DEFAULT_CALLS_AT_ONCE = 512
 DEFAULT_CALLS_PER_SECOND = 1_000
+# An issuing to a wallet takes three requests, a presentation two; people of one building come by one address.
+DEFAULT_WALLET_CALLS_PER_SECOND = 2
 DEFAULT_METRICS_FROM = "127.0.0.0/8,::1"
 DEFAULT_VERIFY_MISSES = 5
 DEFAULT_WITNESS_MINUTES = 30
 DEFAULT_LOG_FORMAT = "text"
 DEFAULT_LOG_LEVEL = "info"
 DEFAULT_STOP_SECONDS = 0
+DEFAULT_LICENCE_SUITE = "ecdsa-p256-sha256"
 _OFF = frozenset({"off", "no", "false", "0"})
 
 
@@ -48,8 +51,9 @@ class Settings:
     ``ZHENGTONG_OPENLINEAGE`` (where lineage events go: ``http(s)://…`` or ``file:///…``), ``ZHENGTONG_AUDIT_DAYS``,
     ``ZHENGTONG_BODY_RETENTION_DAYS`` (how long the bodies of entries are kept; 0: for ever);
     ``ZHENGTONG_WINDOW_START`` (the local hour, 0 to 23, at which the four hours of the daily pulls begin);
-    ``ZHENGTONG_CALLS_AT_ONCE`` and ``ZHENGTONG_CALLS_PER_SECOND`` (what a serving process takes on, and from one
-    caller; 0: no limit); ``ZHENGTONG_BATCH_ROWS`` (the most of one order), ``ZHENGTONG_BATCH_HOURS`` (how long its
+    ``ZHENGTONG_WALLET_CALLS_PER_SECOND`` (what wallets of one address may ask, all of them behind a proxy; 0: no
+    limit); ``ZHENGTONG_CALLS_AT_ONCE`` and ``ZHENGTONG_CALLS_PER_SECOND`` (what a serving process takes on, and from
+    one caller; 0: no limit); ``ZHENGTONG_BATCH_ROWS`` (the most of one order), ``ZHENGTONG_BATCH_HOURS`` (how long its
     files are kept), ``ZHENGTONG_BATCH_WORKER`` (``inside``: the API's process makes them, ``apart``: only ``zhengtong
     batch run`` does); ``ZHENGTONG_API_HOSTS`` (the names by which clients call the API, comma-separated),
     ``ZHENGTONG_API_SCHEME`` (``https`` where a proxy terminates TLS: how clients call it),
@@ -63,7 +67,9 @@ class Settings:
     silent before it is an alert); ``ZHENGTONG_LOG_FORMAT`` (``text``, or ``json``: a line for each request, too),
     ``ZHENGTONG_LOG_LEVEL`` (``info``, ``warning``, ``error``), ``ZHENGTONG_LOG_FILE`` (instead of standard error),
     ``ZHENGTONG_TRACING`` (``on``: spans for OpenTelemetry), ``ZHENGTONG_STOP_SECONDS`` (how long a server that was told
-    to stop says so before it does).
+    to stop says so before it does); ``ZHENGTONG_LICENCE_SUITE`` (by which suite new licences are signed),
+    ``ZHENGTONG_LICENCE_SECOND`` (by which suite bundles bear a second signature; ``off``: none),
+    ``ZHENGTONG_SIGNERS`` (the file that says which of their keys others keep).
     """
 
     home: Path
@@ -95,6 +101,7 @@ class Settings:
     batch_worker: str = BATCHES_INSIDE
     calls_at_once: int = DEFAULT_CALLS_AT_ONCE
     calls_per_second: int = DEFAULT_CALLS_PER_SECOND
+    wallet_calls_per_second: int = DEFAULT_WALLET_CALLS_PER_SECOND
     metrics_from: str = DEFAULT_METRICS_FROM
     verify_misses: int = DEFAULT_VERIFY_MISSES
     second_signature: bool = True
@@ -105,6 +112,9 @@ class Settings:
     log_file: Path | None = None
     tracing: bool = False
     stop_seconds: int = DEFAULT_STOP_SECONDS
+    licence_suite: str = DEFAULT_LICENCE_SUITE
+    licence_second: str = ""
+    signers_file: Path | None = None
 
     @classmethod
     def from_environment(cls, environ: dict[str, str] | None = None) -> Settings:
@@ -145,6 +155,9 @@ class Settings:
             calls_at_once=int(env.get("ZHENGTONG_CALLS_AT_ONCE", str(DEFAULT_CALLS_AT_ONCE))),
             metrics_from=env.get("ZHENGTONG_METRICS_FROM", DEFAULT_METRICS_FROM),
             calls_per_second=int(env.get("ZHENGTONG_CALLS_PER_SECOND", str(DEFAULT_CALLS_PER_SECOND))),
+            wallet_calls_per_second=int(
+                env.get("ZHENGTONG_WALLET_CALLS_PER_SECOND", str(DEFAULT_WALLET_CALLS_PER_SECOND))
+            ),
             verify_misses=int(env.get("ZHENGTONG_VERIFY_MISSES", str(DEFAULT_VERIFY_MISSES))),
             second_signature=env.get("ZHENGTONG_LOG_SECOND_SIGNATURE", "on").strip().lower() not in _OFF,
             witnesses_file=_path(env.get("ZHENGTONG_WITNESSES")),
@@ -154,6 +167,9 @@ class Settings:
             log_file=_path(env.get("ZHENGTONG_LOG_FILE")),
             tracing=env.get("ZHENGTONG_TRACING", "off").strip().lower() not in _OFF,
             stop_seconds=int(env.get("ZHENGTONG_STOP_SECONDS", str(DEFAULT_STOP_SECONDS))),
+            licence_suite=env.get("ZHENGTONG_LICENCE_SUITE", DEFAULT_LICENCE_SUITE).strip().lower(),
+            licence_second=_unless_off(env.get("ZHENGTONG_LICENCE_SECOND", "off")),
+            signers_file=_path(env.get("ZHENGTONG_SIGNERS")),
         )
 
     @classmethod
@@ -253,6 +269,11 @@ class Settings:
     def airflow(self) -> Path:
         """AIRFLOW_HOME of the embedded scheduler."""
         return self.home / "airflow"
+
+
+def _unless_off(text: str) -> str:
+    plain = text.strip().lower()
+    return "" if plain in _OFF else plain
 
 
 def _path(text: str | None) -> Path | None:

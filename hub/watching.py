@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from audit.errors import AuditError
 from connectors.errors import ConnectorError
 from hub import alerts, drifts, freshness, loads, pauses, systems
+from hub.authority import KeyStore, register
+from hub.authority.watching import about_keys
 from hub.control import ReconciliationRow
 from hub.errors import HubError
 from hub.freshness import Light
@@ -140,7 +142,8 @@ def sweep(
     2. Of each resource, whether it was found to differ from its source: by a reconciliation, by what its load measured.
     3. Of each resource that follows a log, its replication slot.
     4. Of the log, whether its entries come into checkpoints as receipts promise.
-    5. What is open and was not sent yet goes out.
+    5. Of the keys of licences, whether one ends soon, or a revocation list was not renewed.
+    6. What is open and was not sent yet goes out.
     """
     at = at or office.now()
     departments = {r.code: r.provider for r in office.list_.resources}
@@ -151,6 +154,7 @@ def sweep(
         *_about_differences(office, standing),
         *_about_slots(office, secrets or {}),
         *_about_log(office, at),
+        *_about_keys(office, at),
     )
     for key, kind, resource, params in told:
         if kind:
@@ -257,6 +261,17 @@ def _about_log(office: Office, at: datetime) -> Iterator[tuple[str, str, str, di
         return
     told = {"seconds": f"{delay.waits_s:,.0f}", "promised": str(MERGE_DELAY_S)}
     yield "log_unpublished", "log_unpublished" if delay.broken else "", "", told
+
+
+def _about_keys(office: Office, at: datetime) -> Iterator[tuple[str, str, str, dict[str, str]]]:
+    """As `_about_loads`, without a resource. What a file of signers hides by being wrong, whoever signs is told."""
+    with office.control.reading() as connection:
+        if not register.all_kept(connection):
+            return  # A hub that issues no licences has no folder of their keys either.
+    try:
+        yield from about_keys(KeyStore(office.settings, office.control, office.now), at)
+    except HubError:
+        return
 
 
 def _day(at: datetime | None) -> str:

@@ -8,21 +8,23 @@ suite of its own key, P-256 or SM2 or Ed25519; whom it certifies may have a key 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from licence import certificates
 from licence.crl import Reason
 from licence.errors import CertificationRefusedError
 from licence.keys import SigningKey, sign_der
-from licence.profile import DEMONSTRATION_POLICY, LICENCE_SIGNING, STATUS_SIGNING
+from licence.profile import DEMONSTRATION_POLICY, LICENCE_SIGNING, SEAL_MAKING, STATUS_SIGNING
 from licence.suites import SUITES, suite_of_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
+
+    from cryptography.x509 import ObjectIdentifier
 
     from licence.crl import Revocation
     from licence.keys import KeptKey
@@ -38,9 +40,21 @@ class Role(StrEnum):
 
     LICENCES = "licences"
     STATUS = "status"
+    SEAL_MAKING = "seal-making"
+    SEALS = "seals"
+    DOCUMENTS = "documents"
+    TIME_STAMPS = "time-stamps"
 
 
-_PURPOSES = {Role.LICENCES: LICENCE_SIGNING, Role.STATUS: STATUS_SIGNING}
+# Who keeps a seal, and who signs a document, needs no purpose of its own (ISO 32000-2, GM/T 0031): key usage says it.
+_PURPOSES: Final[Mapping[Role, ObjectIdentifier | None]] = {
+    Role.LICENCES: LICENCE_SIGNING,
+    Role.STATUS: STATUS_SIGNING,
+    Role.SEAL_MAKING: SEAL_MAKING,
+    Role.SEALS: None,
+    Role.DOCUMENTS: None,
+    Role.TIME_STAMPS: ExtendedKeyUsageOID.TIME_STAMPING,
+}
 
 
 def create_root(private_key: KeptKey, *, name: str, starts: datetime, ends: datetime, serial: int) -> SigningKey:
@@ -99,7 +113,7 @@ def certify_leaf(
     ends: datetime,
     serial: int,
 ) -> SigningKey:
-    """A leaf for a department (role LICENCES) or for the status list issuer (role STATUS).
+    """A leaf for what *role* says.
 
     *uscc* identifies the organisation and must equal ISSUER of the licences it signs; *uri* becomes their ``iss``.
 
@@ -107,16 +121,18 @@ def certify_leaf(
         CertificationRefusedError: validity not within the parent's.
     """
     _require_within(parent, starts, ends)
-    return _certified(
-        parent,
-        private_key,
+    builder = (
         _builder(_subject(name, uscc), parent.certificate.subject, starts=starts, ends=ends, serial=serial)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(ca=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([_PURPOSES[role]]), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri)]), critical=False)
-        .add_extension(_policies(), critical=False),
     )
+    purpose = _PURPOSES[role]
+    if purpose is not None:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
+    builder = builder.add_extension(
+        x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri)]), critical=False
+    ).add_extension(_policies(), critical=False)
+    return _certified(parent, private_key, builder)
 
 
 def revocation_list(
@@ -157,6 +173,8 @@ def revocation_list(
         # RFC 5280 §5.3.1: no reason is told by leaving the extension out.
         if revocation.reason is not Reason.UNSPECIFIED:
             entry = entry.add_extension(x509.CRLReason(x509.ReasonFlags(revocation.reason.value)), critical=False)
+        if revocation.invalid_since is not None:
+            entry = entry.add_extension(x509.InvalidityDate(revocation.invalid_since), critical=False)
         builder = builder.add_revoked_certificate(entry.build())
     suite = SUITES[authority.suite]
     tbs = certificates.list_to_sign(builder, suite)

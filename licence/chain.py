@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 # A validation costs two or three signature checks; the same few chains come back all day.
 CHAIN_CACHE = 256
+# Leaf, two or three issuing authorities, and some slack.
+MAX_CHAIN = 6
+# Paths tried for one leaf: there may be several certificates of one authority.
+MAX_PATHS = 32
 _UNDERSTOOD = (
     x509.BasicConstraints,
     x509.KeyUsage,
@@ -44,7 +48,8 @@ _UNDERSTOOD = (
     x509.CRLDistributionPoints,
 )
 # More lists than any chain has authorities, old and new.
-MAX_LISTS = 16
+# A trust folder holds up to 64; as many more may be handed in or come along.
+MAX_LISTS = 128
 _E = TypeVar("_E", bound=x509.ExtensionType)
 _NO_CHAIN = "NO_CERTIFICATE_CHAIN_FOUND"
 _BAD_CHAIN = "CHAIN_CONSTRAINTS_FAILURE"
@@ -134,6 +139,50 @@ def validate(chain: tuple[bytes, ...], anchors: frozenset[bytes], suites: frozen
         subject=_name(leaf.subject),
         demonstration=_is_demonstration(leaf),
     )
+
+
+def lead(
+    certificates: tuple[bytes, ...], helpers: Iterable[bytes], anchors: frozenset[bytes], suites: frozenset[str]
+) -> Path:
+    """The path from the first of *certificates* to one of *anchors*, over the others and over *helpers*, all DER.
+
+    Raises:
+        FormatError: as `validate`.
+    """
+    leaf = certificates[0]
+    try:
+        return validate(certificates, anchors, suites)
+    except FormatError as fault:
+        if fault.sub_indication != _NO_CHAIN:
+            raise
+        first = fault
+    known = readable(dict.fromkeys((*certificates[1:], *helpers)))
+    waiting: list[tuple[bytes, ...]] = [(leaf,)]
+    for _ in range(MAX_PATHS):
+        if not waiting:
+            break
+        candidate = waiting.pop()
+        try:
+            return validate(candidate, anchors, suites)
+        except FormatError as fault:
+            if fault.sub_indication != _NO_CHAIN:
+                raise
+        if len(candidate) < MAX_CHAIN:
+            issuer = load(candidate[-1]).issuer
+            waiting += [(*candidate, c) for c in known if c not in candidate and load(c).subject == issuer]
+    raise first
+
+
+def readable(certificates: Iterable[bytes]) -> list[bytes]:
+    """Those of *certificates* that parse."""
+    found = []
+    for der in certificates:
+        try:
+            load(der)
+        except FormatError:
+            continue
+        found.append(der)
+    return found
 
 
 def public_key(der: bytes) -> object:

@@ -1,6 +1,7 @@
 """The licence as data: an SD-JWT VC (RFC 9901 and SD-JWT VC), built, parsed strictly and presented in part.
 
-Whether its signer is trusted, and whether it is in force, is left to `licence.verify`; key binding is not part of it.
+Whether its signer is trusted, and whether it is in force, is left to `licence.verify`; whether who shows it holds the
+key it is bound to, to `licence.wallet.binding`.
 """
 
 from __future__ import annotations
@@ -8,17 +9,22 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from licence import jose
 from licence.errors import FormatError, IssueRefusedError
 from licence.model import StatusRef
 from licence.profile import CREDENTIAL_TYP
+from licence.wallet.binding import KeyBinding
+from licence.wallet.jwk import from_jwk, to_jwk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from licence.keys import SigningKey
+    from licence.wallet.jwk import HolderKey
 
 # A licence has some twenty fields; a photograph does not belong in it.
 MAX_CREDENTIAL_BYTES = 256 * 1024
@@ -32,7 +38,8 @@ _DIGEST_CHARACTERS = 43
 _DISCLOSURE_PARTS = 3
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _REQUIRED = frozenset({"iss", "jti", "iat", "nbf", "vct", "status", "_sd", "_sd_alg"})
-_OPTIONAL = frozenset({"exp"})
+# `cnf` (RFC 7800): the key of the holder.
+_OPTIONAL = frozenset({"exp", "cnf"})
 _WHAT = "credential"
 Claim = str | bool
 
@@ -53,8 +60,7 @@ class Disclosure:
     @classmethod
     def make(cls, name: str, value: Claim, salt: bytes) -> Disclosure:
         """A disclosure ``[salt, name, value]`` (RFC 9901 §4.2.1)."""
-        encoded = jose.b64url(jose.compact_json([jose.b64url(salt), name, value]))
-        return cls(encoded, name, value)
+        return cls(_encoded([(name, value)], [salt])[0], name, value)
 
     @classmethod
     def parse(cls, encoded: str) -> Disclosure:
@@ -81,7 +87,8 @@ class Disclosure:
 class Credential:
     """A parsed, **unverified** credential: every disclosure it carries is referenced by the signed payload.
 
-    Times are NumericDates (seconds). *jti* is the text of the licence identifier, not yet examined.
+    Times are NumericDates (seconds). *jti* is the text of the licence identifier, not yet examined. *holder* is the
+    key it is bound to, None: to no key.
     """
 
     jws: jose.Jws
@@ -93,6 +100,7 @@ class Credential:
     not_before: int
     expires_at: int | None
     status: StatusRef
+    holder: HolderKey | None = None
 
     @property
     def claims(self) -> Mapping[str, Claim]:
@@ -119,6 +127,14 @@ class Credential:
         return "~".join([self.jws.token, *(d.encoded for d in self.disclosures if d.name in wanted), ""])
 
 
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """What a holder shows: a parsed, **unverified** credential with its key binding, None where there is none."""
+
+    credential: Credential
+    binding: KeyBinding | None
+
+
 def digest_of(issuer_jwt: str) -> str:
     """The digest by which the log knows a credential (see `Credential.digest`)."""
     return "sha256:" + hashlib.sha256(issuer_jwt.encode("ascii")).hexdigest()
@@ -135,26 +151,70 @@ def seal(
     status: StatusRef,
     claims: Sequence[tuple[str, Claim]],
     salts: Sequence[bytes],
+    holder: HolderKey | None = None,
 ) -> str:
     """Sign a credential with every claim disclosed; one salt for each claim, never used before.
+
+    *holder*: the public key to bind it to, P-256 or Ed25519, whose possession was proved.
 
     Digests stand in sorted order, so that their place says nothing about what they hide (RFC 9901 §4.2.4.1).
 
     Raises:
         IssueRefusedError: too few, too short or repeated salts; too many or repeated claims.
+        FormatError: the holder's key is of another kind.
     """
     _check_inputs(claims, salts)
-    disclosures = [Disclosure.make(name, value, salt) for (name, value), salt in zip(claims, salts, strict=False)]
-    payload: dict[str, Any] = {"iss": key.issuer_uri, "jti": jti, "iat": issued_at, "nbf": not_before}
-    if expires_at is not None:
-        payload["exp"] = expires_at
-    payload |= {
-        "vct": vct,
-        "status": {"status_list": {"idx": status.idx, "uri": status.uri}},
-        "_sd_alg": "sha-256",
-        "_sd": sorted(d.digest for d in disclosures),
-    }
-    return "~".join([jose.sign(key, CREDENTIAL_TYP, payload), *(d.encoded for d in disclosures), ""])
+    encoded = _encoded(claims, salts)
+    digests = jose.b64url_each([hashlib.sha256(one.encode("ascii")).digest() for one in encoded])
+    payload = _payload(
+        iss=key.issuer_uri,
+        jti=jti,
+        times=(issued_at, not_before, expires_at),
+        vct=vct,
+        status=status,
+        holder=holder,
+        digests=sorted(digests),
+    )
+    return "~".join([jose.sign_json(key, CREDENTIAL_TYP, payload), *encoded, ""])
+
+
+def _encoded(claims: Iterable[tuple[str, Claim]], salts: Iterable[bytes]) -> list[str]:
+    """The disclosures ``[salt, name, value]`` of *claims*; names need no escapes."""
+    return jose.b64url_each(
+        [
+            f'["{salt}","{name}",{_json(value)}]'.encode()
+            for (name, value), salt in zip(claims, jose.b64url_each(salts), strict=False)
+        ]
+    )
+
+
+def _json(value: Claim) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return encode_basestring(value)
+
+
+def _payload(
+    *,
+    iss: str,
+    jti: str,
+    times: tuple[int, int, int | None],
+    vct: str,
+    status: StatusRef,
+    holder: HolderKey | None,
+    digests: Sequence[str],
+) -> bytes:
+    """The signed claims, byte for byte as `jose.compact_json` writes them, which takes three times as long."""
+    text = jose.json_text
+    issued_at, not_before, expires_at = times
+    exp = "" if expires_at is None else f'"exp":{expires_at},'
+    cnf = "" if holder is None else f'"cnf":{{"jwk":{jose.compact_json(to_jwk(holder)).decode()}}},'
+    listed = ",".join([f'"{digest}"' for digest in digests])
+    return (
+        f'{{"iss":{text(iss)},"jti":{text(jti)},"iat":{issued_at},"nbf":{not_before},{exp}"vct":{text(vct)},'
+        f'"status":{{"status_list":{{"idx":{status.idx},"uri":{text(status.uri)}}}}},{cnf}'
+        f'"_sd_alg":"sha-256","_sd":[{listed}]}}'
+    ).encode()
 
 
 def parse(text: str) -> Credential:
@@ -184,7 +244,29 @@ def parse(text: str) -> Credential:
         not_before=jose.numeric_date(payload, "nbf", _WHAT),
         expires_at=jose.numeric_date(payload, "exp", _WHAT) if "exp" in payload else None,
         status=_status(payload["status"]),
+        holder=_holder(payload["cnf"]) if "cnf" in payload else None,
     )
+
+
+def parse_presentation(text: str) -> Presentation:
+    """Parse a compact SD-JWT with or without a key binding JWT after the last ``~`` (RFC 9901 §4).
+
+    Like `parse` it verifies nothing but form and disclosure digests.
+
+    Raises:
+        FormatError: the form of either part is wrong.
+    """
+    if len(text) > MAX_CREDENTIAL_BYTES:
+        raise FormatError("too_large", what=_WHAT, limit=MAX_CREDENTIAL_BYTES)
+    sd_jwt, tilde, token = text.rpartition("~")
+    found = parse(sd_jwt + tilde)
+    return Presentation(found, KeyBinding.parse(token) if token else None)
+
+
+def _holder(cnf: object) -> HolderKey:
+    if not isinstance(cnf, dict) or set(cnf) != {"jwk"}:
+        raise FormatError("bad_claim", what=_WHAT, claim="cnf")
+    return from_jwk(cnf["jwk"], f"{_WHAT} cnf")
 
 
 def _digests(payload: Mapping[str, Any]) -> frozenset[str]:
@@ -223,10 +305,20 @@ def _status(status: object) -> StatusRef:
 
 
 def _check_inputs(claims: Sequence[tuple[str, Claim]], salts: Sequence[bytes]) -> None:
-    names = [name for name, _ in claims]
-    bad = [n for n in names if not _NAME.fullmatch(n) or n in _REQUIRED | _OPTIONAL]
-    if bad or len(set(names)) != len(names) or len(names) > MAX_DISCLOSURES:
+    names = tuple([name for name, _ in claims])
+    if not _are_names(names):
+        bad = [n for n in names if not _is_name(n)]
         raise IssueRefusedError("bad_claims", names=", ".join(f"`{n}`" for n in bad or names))
     used = salts[: len(claims)]
-    if len(used) < len(claims) or len(set(used)) != len(used) or any(len(s) < SALT_BYTES for s in used):
+    if len(used) < len(claims) or len(set(used)) != len(used) or min(map(len, used), default=SALT_BYTES) < SALT_BYTES:
         raise IssueRefusedError("bad_salts", count=len(claims), size=SALT_BYTES)
+
+
+# Licences of one kind have the same names, but for those of fields that are empty.
+@lru_cache(maxsize=1024)
+def _are_names(names: tuple[str, ...]) -> bool:
+    return len(set(names)) == len(names) and len(names) <= MAX_DISCLOSURES and all(map(_is_name, names))
+
+
+def _is_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None and name not in _REQUIRED | _OPTIONAL

@@ -6,6 +6,7 @@ not guessed at: delta lists, indirect lists, lists of some reasons only, any cri
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -114,6 +115,19 @@ def load(der: bytes) -> x509.CertificateRevocationList:
     ):
         raise FormatError("crl_kind_refused")
     return found
+
+
+def authority_of(der: bytes) -> str:
+    """A name for the authority a list says it is of, in hex: its key identifier, or a hash of its name. **Unverified**.
+
+    Raises:
+        FormatError: see `load`.
+    """
+    found = load(der)
+    named = _get(found.extensions, x509.AuthorityKeyIdentifier)
+    if named is not None and named.key_identifier is not None:
+        return named.key_identifier.hex()
+    return hashlib.sha256(found.issuer.public_bytes()).hexdigest()
 
 
 def read(der: bytes, issuer: x509.Certificate) -> RevocationList:

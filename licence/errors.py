@@ -26,6 +26,8 @@ It leaves the wording of verification findings to `licence.findings`.
     ├── SignerError                who keeps the key did not sign; the code says: try again, or call a person
     ├── Sm2UnavailableError        sign on another machine; if the self-test failed, call the machine's keeper
     ├── CertificationRefusedError  mend the call: the certificate asked for may not be made
+    ├── WalletCallError            mend the call: such a message to a wallet may not be made
+    ├── WalletRefusedError         answer the wallet with `status` and `body()`; it mends its request
     ├── FormatError                the message is not of the form its standard prescribes; reject it
     ├── TrustEmptyError            pin at least one anchor and one log key
     └── TrustUnreadableError       mend or fetch the trust folder again
@@ -88,6 +90,27 @@ class FormatError(CodedError):
     def __init__(self, code: str, *, sub_indication: str = "FORMAT_FAILURE", **params: object) -> None:
         self.sub_indication = sub_indication
         super().__init__(code, **params)
+
+
+class WalletCallError(CodedError):
+    """A message to a wallet may not be made so."""
+
+
+class WalletRefusedError(CodedError):
+    """A wallet's request is refused; *error* is the protocol's own code."""
+
+    def __init__(self, error: str, code: str, **params: object) -> None:
+        self.error = error
+        super().__init__(code, **params)
+
+    @property
+    def status(self) -> int:
+        """The HTTP status that goes with it; with 401 goes ``WWW-Authenticate: Bearer`` (RFC 6750 §3)."""
+        return 401 if self.error == "invalid_token" else 400
+
+    def body(self) -> dict[str, str]:
+        """The members of the error response (RFC 6749 §5.2, OpenID4VCI 1.0 §8.3.1.2)."""
+        return {"error": self.error, "error_description": str(self)}
 
 
 class KindsInvalidError(LicenceError):

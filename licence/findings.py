@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from licence.material_findings import MATERIAL_FINDINGS
 from licence.ofd.findings import OFD_FINDINGS
 from licence.office_findings import OFFICE_FINDINGS
 from licence.pdf.findings import PDF_FINDINGS
@@ -16,6 +17,8 @@ from licence.seals.findings import SEAL_FINDINGS
 from licence.status_findings import STATUS_FINDINGS
 from licence.suite_findings import SUITE_FINDINGS
 from licence.trustlist_findings import TRUSTLIST_FINDINGS
+from licence.verifying_findings import VERIFYING_FINDINGS
+from licence.wallet.findings import WALLET_FINDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,14 +26,17 @@ if TYPE_CHECKING:
 # code → (English, Chinese); {names} are filled from the finding's params.
 FINDINGS: Mapping[str, tuple[str, str]] = {
     **SEAL_FINDINGS,
+    **VERIFYING_FINDINGS,
     **OFFICE_FINDINGS,
     **OFD_FINDINGS,
     **PDF_FINDINGS,
     **STATUS_FINDINGS,
     **QR_FINDINGS,
+    **WALLET_FINDINGS,
     **POPULATION_FINDINGS,
     **TRUSTLIST_FINDINGS,
     **SUITE_FINDINGS,
+    **MATERIAL_FINDINGS,
     # The identifier (GB/T 36904).
     "identifier_bad_root": (
         "The licence identifier does not begin with 1.2.156.3005.2. Check that it was copied whole.",
@@ -243,6 +249,16 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
     "status_suspended": (
         "The licence is suspended by the status list of {as_of}.",
         "{as_of} 的状态列表标明证照已暂扣。",
+    ),
+    "status_signer_unknown": (
+        (
+            "The certificate of the status list's signer (SHA-256 `{x5t}`) is not at hand. Fetch the trust folder's "
+            "certificates.pem anew, or the list from {uri} as JWT or with `?chain=true`, or hand the certificate over."
+        ),
+        (
+            "缺少状态列表签名者的证书（SHA-256 `{x5t}`）。请重新获取信任目录中的 certificates.pem，"
+            "或从 {uri} 获取 JWT 形式或带 `?chain=true` 的列表，或另行提供该证书。"
+        ),
     ),
     "status_token_ignored": (
         "Status list ({source}) ignored: {why}",

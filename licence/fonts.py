@@ -74,16 +74,17 @@ class Font:
         """
         return tuple(sorted(c for c in set(text) if ord(c) not in self._characters))
 
-    def require(self, text: str) -> None:
-        """Fail unless every character of *text* has a glyph.
+    def require(self, text: str, *, field: str = "") -> None:
+        """Fail unless every character of *text* has a glyph; *field* says where on the page it stands.
 
         Raises:
             GlyphMissingError: some has none; its code points are named, the text is not.
         """
         if lacking := self.missing(text):
-            raise GlyphMissingError(
-                "glyph_missing", font=self.face, codepoints=", ".join(f"U+{ord(c):04X}" for c in lacking)
-            )
+            params = {"font": self.face, "codepoints": ", ".join(f"U+{ord(c):04X}" for c in lacking)}
+            if field:
+                raise GlyphMissingError("glyph_missing_in_field", field=field, **params)
+            raise GlyphMissingError("glyph_missing", **params)
 
     def advance(self, character: str) -> int:
         """How far *character* moves the pen, in units of the em (`units_per_em`)."""
@@ -144,6 +145,20 @@ def read_font(path: Path | None = None, face: str = DEFAULT_FACE) -> Font:
     except OSError as error:
         raise FontUnusableError("font_unreadable", path=path, detail=error.strerror) from error
     return Font(data, face, path=str(path))
+
+
+def characters(path: Path | None = None, face: str = DEFAULT_FACE) -> frozenset[str]:
+    """The characters that *face* has a glyph for; quicker than `read_font` for who draws nothing.
+
+    Raises:
+        FontUnusableError: as `read_font`.
+    """
+    path = path or packaged_font()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FontUnusableError("font_unreadable", path=path, detail=error.strerror) from error
+    return frozenset(map(chr, _face(data, face, str(path)).getBestCmap()))
 
 
 def packaged_font() -> Path:

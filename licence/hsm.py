@@ -126,7 +126,11 @@ class TokenSigner:
     def _open(self) -> ec.EllipticCurvePublicKey:
         try:
             token = pkcs11.lib(self._module).get_token(token_label=self._token)
-            self._session = token.open(user_pin=self._pin)
+            try:
+                self._session = token.open(user_pin=self._pin)
+            except exceptions.UserAlreadyLoggedIn:
+                # A token counts logins by process, not by session: another key of it is open already.
+                self._session = token.open()
             kind = pkcs11.KeyType.EC
             private = self._session.get_key(pkcs11.ObjectClass.PRIVATE_KEY, kind, label=self._label)
             public = self._session.get_key(pkcs11.ObjectClass.PUBLIC_KEY, kind, label=self._label)

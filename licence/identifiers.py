@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from licence.errors import IdentifierError
 
@@ -43,7 +44,10 @@ def check_char(payload: str) -> str:
 
 
 def _hybrid_check(payload: str, *, letter_offset: int) -> str:
-    p = _MODULUS
+    return _check_of(_state(payload, _MODULUS, letter_offset=letter_offset))
+
+
+def _state(payload: str, p: int, *, letter_offset: int = 0) -> int:
     for c in payload:
         value = _VALUES[c]
         # letter_offset 1 reproduces a vendor's mistake: A = 11, B = 12 …
@@ -51,6 +55,16 @@ def _hybrid_check(payload: str, *, letter_offset: int) -> str:
             value += letter_offset
         p = (p + value) % _MODULUS or _MODULUS
         p = p * 2 % (_MODULUS + 1)
+    return p
+
+
+@lru_cache(maxsize=4096)
+def _state_after(opening: str) -> int:
+    """Type and issuer are those of millions of identifiers."""
+    return _state(opening, _MODULUS)
+
+
+def _check_of(p: int) -> str:
     return ALPHABET[(_MODULUS + 1 - p) % _MODULUS]
 
 
@@ -79,7 +93,9 @@ class LicenceIdentifier:
     @property
     def check(self) -> str:
         """The check character over TYPE‖ISSUER‖SERIAL‖VERSION."""
-        return check_char(f"{self.type_code}{self.issuer}{self.serial}{self.version:03d}")
+        # The parts are of the right characters: the instance is well-formed.
+        start = _state_after(f"{self.type_code}{self.issuer}")
+        return _check_of(_state(f"{self.serial}{self.version:03d}", start))
 
     def __str__(self) -> str:
         return f"{ROOT}.{self.type_code}.{self.issuer}.{self.serial}.{self.version:03d}.{self.check}"

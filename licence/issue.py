@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from licence import predicates
 from licence.credential import Claim, digest_of, seal
 from licence.errors import FactsIncompleteError, IssueRefusedError
 from licence.model import CHINA_TIME, HOLDER_TYPES, LicenceKind, SealedLicence, StatusRef
@@ -15,17 +16,18 @@ from licence.profile import VCT_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     from licence.identifiers import LicenceIdentifier
     from licence.keys import SigningKey
+    from licence.wallet.jwk import HolderKey
 
 METADATA_CLAIMS = 13
 
 
 def salts_needed(kind: LicenceKind) -> int:
     """How many salts of 16 bytes `issue` may use for a licence of this kind."""
-    return METADATA_CLAIMS + len(kind.face)
+    return METADATA_CLAIMS + len(kind.face) + len(kind.predicates)
 
 
 def issue(
@@ -41,16 +43,19 @@ def issue(
     valid_from: datetime | None = None,
     number: str = "",
     issuer_name: str = "",
+    holder: HolderKey | None = None,
 ) -> SealedLicence:
     """Seal a licence of *kind* from *facts* (resource field → value; None and "" count as empty).
 
     Times must be aware; whole seconds count. *number* is the printed number (ZZBH), by default the serial.
-    *issuer_name* is ZZBFJG, by default the name of the defining authority.
+    *issuer_name* is ZZBFJG, by default the name of the defining authority. *holder*: the key of the holder's wallet to
+    bind the licence to (``cnf``), P-256 or Ed25519, whose possession was proved; None: to none.
 
     Raises:
         FactsIncompleteError: required fields of the face, or the holder, are empty.
         FaceValueError: a field's value is not of its type.
-        IssueRefusedError: identifier, key, validity or salts contradict each other.
+        IssueRefusedError: identifier, key, validity or salts contradict each other, or a predicate cannot be computed.
+        FormatError: the holder's key is of another kind.
     """
     starts = valid_from or issued_at
     if any(t is not None and t.tzinfo is None for t in (issued_at, starts, valid_until)):
@@ -61,15 +66,33 @@ def issue(
         raise IssueRefusedError("identifier_of_other_kind", kind=kind.code)
     if key.organisation_code != identifier.issuer:
         raise IssueRefusedError("identifier_of_other_issuer", issuer=identifier.issuer, key=key.organisation_code)
-    claims = _metadata(kind, facts, identifier, issuer_name or kind.authority, number or identifier.serial)
-    claims["ZZBFRQ"] = _date(issued_at)
-    claims["ZZYXQQSRQ"] = _date(starts)
-    if valid_until is not None:
-        claims["ZZYXQJZRQ"] = _date(valid_until)
-    claims |= _face(kind, facts)
+    day = _day(issued_at)
+    ends = None if valid_until is None else _day(valid_until)
+    jti = str(identifier)
+    claims: dict[str, Claim] = {
+        # GB/T 36903 metadata as inferred from public implementations; dates as YYYY-MM-DD, China time.
+        "ZZMC": kind.name,
+        "ZZLXDM": kind.code,
+        "ZZBH": number or identifier.serial,
+        "ZZBS": jti,
+        "ZZBFJG": issuer_name or kind.authority,
+        "ZZBFJGDM": identifier.issuer,
+        "CZZT": _text(facts.get(kind.holder_name_field)),
+        "CZZTDM": _text(facts.get(kind.holder_field)),
+        "CZZTDMLX": HOLDER_TYPES[kind.holder_type],
+        "CZZTDMLXDM": kind.holder_type,
+        "ZZBFRQ": day.isoformat(),
+        "ZZYXQQSRQ": (day if starts is issued_at else _day(starts)).isoformat(),
+    }
+    if ends is not None:
+        claims["ZZYXQJZRQ"] = ends.isoformat()
+    claims |= face(kind, facts)
+    if kind.predicates:
+        # Last, so that what went before keeps its salts. Days are those of China, as in ZZBFRQ.
+        claims |= predicates.state(kind, facts, day, ends)
     credential = seal(
         key,
-        jti=str(identifier),
+        jti=jti,
         vct=VCT_PREFIX + kind.code,
         issued_at=int(issued_at.timestamp()),
         not_before=int(starts.timestamp()),
@@ -77,47 +100,39 @@ def issue(
         status=status_ref,
         claims=list(claims.items()),
         salts=salts,
+        holder=holder,
     )
     return SealedLicence(
         credential=credential,
-        identifier=str(identifier),
+        identifier=jti,
         digest=digest_of(credential.partition("~")[0]),
         kind=kind.code,
         status_ref=status_ref,
     )
 
 
-def _metadata(
-    kind: LicenceKind,
-    facts: Mapping[str, str | int | bool | None],
-    identifier: LicenceIdentifier,
-    issuer_name: str,
-    number: str,
-) -> dict[str, Claim]:
-    # GB/T 36903 metadata as inferred from public implementations; dates as YYYY-MM-DD, China time.
-    return {
-        "ZZMC": kind.name,
-        "ZZLXDM": kind.code,
-        "ZZBH": number,
-        "ZZBS": str(identifier),
-        "ZZBFJG": issuer_name,
-        "ZZBFJGDM": identifier.issuer,
-        "CZZT": _text(facts.get(kind.holder_name_field)),
-        "CZZTDM": _text(facts.get(kind.holder_field)),
-        "CZZTDMLX": HOLDER_TYPES[kind.holder_type],
-        "CZZTDMLXDM": kind.holder_type,
-    }
+def face(kind: LicenceKind, facts: Mapping[str, str | int | bool | None]) -> dict[str, str]:
+    """What the face of a licence of *kind* says of a record: ``KZ_*`` name → text; empty fields are left out.
 
-
-def _face(kind: LicenceKind, facts: Mapping[str, str | int | bool | None]) -> dict[str, Claim]:
-    needed = [kind.holder_field, kind.holder_name_field, *(f.field for f in kind.face if f.required)]
-    empty = [name for name in dict.fromkeys(needed) if not _text(facts.get(name))]
-    if empty:
+    Raises: FactsIncompleteError and FaceValueError, as `issue`.
+    """
+    found, complete = {}, bool(_text(facts.get(kind.holder_field)) and _text(facts.get(kind.holder_name_field)))
+    for field in kind.face:
+        value = _text(facts.get(field.field))
+        if value:
+            found[field.name] = field, value
+        elif field.required:
+            complete = False
+    if not complete:
+        needed = [kind.holder_field, kind.holder_name_field, *(f.field for f in kind.face if f.required)]
+        empty = [name for name in dict.fromkeys(needed) if not _text(facts.get(name))]
         raise FactsIncompleteError(kind=kind.code, fields=", ".join(f"`{n}`" for n in empty))
-    return {f.name: f.accept(value) for f in kind.face if (value := _text(facts.get(f.field)))}
+    return {name: field.accept(value) for name, (field, value) in found.items()}
 
 
 def _text(value: str | int | bool | None) -> str:  # noqa: FBT001 - a wire value
+    if isinstance(value, str):
+        return value.strip()
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -125,5 +140,5 @@ def _text(value: str | int | bool | None) -> str:  # noqa: FBT001 - a wire value
     return str(value).strip()
 
 
-def _date(at: datetime) -> str:
-    return at.astimezone(CHINA_TIME).date().isoformat()
+def _day(at: datetime) -> date:
+    return at.astimezone(CHINA_TIME).date()

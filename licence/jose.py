@@ -12,6 +12,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from licence.errors import FormatError
@@ -31,9 +32,11 @@ MAX_JSON_DEPTH = 16
 # 9999-12-31: a NumericDate beyond it cannot be shown as a date.
 MAX_NUMERIC_DATE = 253_402_300_799
 MAX_INTEGER_DIGITS = 18
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _B64URL = re.compile(r"[A-Za-z0-9_-]*")
 _LAST_CHARACTERS = {2: frozenset("AQgw"), 3: frozenset("AEIMQUYcgkosw048")}
 _COMPACT_PARTS = 3
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _HEADER_MEMBERS = {"alg", "typ", "x5c"}
 
 
@@ -51,7 +54,14 @@ class Jws:
 
 def b64url(data: bytes) -> str:
     """Base64url without padding (RFC 7515 §2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
+
+
+def b64url_each(parts: Iterable[bytes]) -> list[str]:
+    """`b64url` of each of *parts*, at half the price of doing them one by one."""
+    # "~" is in no base64 text; so all of them are changed to the other alphabet in one go.
+    encoded = [binascii.b2a_base64(part, newline=False) for part in parts]
+    return b"~".join(encoded).translate(_URL_SAFE, b"=").decode("ascii").split("~") if encoded else []
 
 
 def b64url_decode(text: str, what: str) -> bytes:
@@ -111,13 +121,23 @@ def strict_json(data: bytes | str, what: str) -> Any:  # noqa: ANN401 - any JSON
 
 def compact_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
     """JSON with members in the order given, no spaces, UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode(value).encode()
+
+
+def json_text(text: str) -> str:
+    """*text* as `compact_json` writes it, quotes and all."""
+    return encode_basestring(text)
 
 
 def sign(key: SigningKey, typ: str, payload: Mapping[str, Any]) -> str:
     """A compact JWS over *payload* with the key's certificate chain (the root left out) in x5c."""
+    return sign_json(key, typ, compact_json(payload))
+
+
+def sign_json(key: SigningKey, typ: str, payload: bytes) -> str:
+    """As `sign`, over a payload that is written already: *payload* is one JSON object."""
     header = _header(SUITES[key.suite].jose_alg, typ, key.chain_der)
-    signing_input = f"{header}.{b64url(compact_json(payload))}"
+    signing_input = f"{header}.{b64url(payload)}"
     return f"{signing_input}.{b64url(key.sign(signing_input.encode('ascii')))}"
 
 

@@ -10,6 +10,7 @@ import os
 import stat
 import tempfile
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
@@ -107,14 +108,27 @@ class SigningKey:
     @property
     def issuer_uri(self) -> str:
         """The URI in the leaf's subject alternative name: the ``iss`` of what this key signs."""
-        names = self.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        return names.get_values_for_type(x509.UniformResourceIdentifier)[0]
+        return _issuer_uri(self.chain_der[0])
 
     @property
     def organisation_code(self) -> str:
         """The USCC (统一社会信用代码) in the leaf's subject."""
-        values = self.certificate.subject.get_attributes_for_oid(x509.NameOID.ORGANIZATION_IDENTIFIER)
-        return str(values[0].value)
+        return _organisation_code(self.chain_der[0])
+
+
+# Read of the same few certificates for each licence; asked by their bytes, whose hash is computed once.
+@lru_cache(maxsize=256)
+def _issuer_uri(leaf: bytes) -> str:
+    certificate = x509.load_der_x509_certificate(leaf)
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return names.get_values_for_type(x509.UniformResourceIdentifier)[0]
+
+
+@lru_cache(maxsize=256)
+def _organisation_code(leaf: bytes) -> str:
+    certificate = x509.load_der_x509_certificate(leaf)
+    values = certificate.subject.get_attributes_for_oid(x509.NameOID.ORGANIZATION_IDENTIFIER)
+    return str(values[0].value)
 
 
 def sign_der(suite: Suite, key: KeptKey, data: bytes) -> bytes:

@@ -21,4 +21,6 @@ STATUS_TYP: Final = "statuslist+jwt"
 # The verifiable credential type of a kind is this prefix and the kind's 21-character code.
 VCT_PREFIX: Final = "zhengtong-licence-kind/"
 LICENCE_ENTRY: Final = "licence.issued"
+# Of a licence that was sealed again for the key of a wallet.
+BOUND_ENTRY: Final = "licence.bound"
 STATUS_ENTRY: Final = "status.published"

@@ -53,6 +53,8 @@ STEPS: tuple[tuple[str, str, str], ...] = (
     ("status", "状态", "Status"),
     ("validity", "有效期", "Validity"),
 )
+# Made where a bundle holds documents, and only by `licence.verifying`, which reads them.
+DOCUMENTS = ("documents", "所附文档", "Documents")
 _EXIT_BY_STEP = {"log": EXIT_LOG_INVALID, "status": EXIT_NOT_IN_FORCE, "validity": EXIT_NOT_IN_FORCE}
 _OUTCOMES = {
     Outcome.PASSED: ("通过", "passed"),
@@ -72,6 +74,15 @@ _SENTENCES = {
 Params = tuple[tuple[str, str], ...]
 
 
+def _sentence(code: str, pairs: Params, lang: str) -> str:
+    params = dict(pairs)
+    if lang == "zh":
+        params |= {name.removesuffix("_zh"): value for name, value in pairs if name.endswith("_zh")}
+    if "why" in params:
+        params["why"] = finding_text(params["why"], params, lang)
+    return finding_text(code, params, lang)
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
     """Something a reader should know that decides nothing. *params* may nest one finding code as ``why``."""
@@ -81,15 +92,12 @@ class Note:
 
     def text(self, lang: str) -> str:
         """The sentence in *lang*."""
-        params = dict(self.params)
-        if "why" in params:
-            params["why"] = finding_text(params["why"], params, lang)
-        return finding_text(self.code, params, lang)
+        return _sentence(self.code, self.params, lang)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One numbered step with its finding; *sub_indication* is "" when it passed."""
+    """One numbered step with its finding; *sub_indication* is "" when it passed. *params* may nest a code, ``why``."""
 
     number: int
     name: str
@@ -101,7 +109,7 @@ class Step:
 
     def text(self, lang: str) -> str:
         """The finding in *lang*."""
-        return finding_text(self.code, dict(self.params), lang)
+        return _sentence(self.code, self.params, lang)
 
 
 class Stepwise(ABC):
@@ -188,8 +196,8 @@ class VerificationReport(Stepwise):
 
     @property
     def names(self) -> tuple[tuple[str, str, str], ...]:
-        """The eight steps."""
-        return STEPS
+        """The eight steps, and the ninth where it was made."""
+        return (*STEPS, DOCUMENTS) if len(self.steps) > len(STEPS) else STEPS
 
     @property
     def exit_code(self) -> int:
@@ -198,6 +206,8 @@ class VerificationReport(Stepwise):
             return EXIT_VALID
         if self.deciding is None or self.verdict is Verdict.INDETERMINATE:
             return EXIT_CANNOT_DECIDE
+        if self.deciding.code == "document_ended":
+            return EXIT_NOT_IN_FORCE
         return _EXIT_BY_STEP.get(self.deciding.name, EXIT_INVALID)
 
     def to_json(self) -> str:

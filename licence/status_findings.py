@@ -36,6 +36,18 @@ STATUS_FINDINGS: Mapping[str, tuple[str, str]] = {
         "Log entry {index} changes licence `{licence}`, which was never issued.",
         "第 {index} 号日志条目变更了从未签发的证照`{licence}`。",
     ),
+    "projection_bound_unknown": (
+        "Log entry {index} binds licence `{licence}` to a wallet, and it was never issued.",
+        "第 {index} 号日志条目将从未签发的证照`{licence}`绑定到钱包。",
+    ),
+    "projection_bound_elsewhere": (
+        "Log entry {index} binds licence `{licence}` to a wallet under another entry of a status list than its own.",
+        "第 {index} 号日志条目将证照`{licence}`绑定到钱包时使用了不属于该证照的状态序号。",
+    ),
+    "projection_bound_not_in_force": (
+        "Log entry {index} binds licence `{licence}` to a wallet while it is not in force.",
+        "第 {index} 号日志条目在证照`{licence}`非有效状态时将其绑定到钱包。",
+    ),
     "projection_left_invalid": (
         "Log entry {index} would bring licence `{licence}` back from a final state.",
         "第 {index} 号日志条目试图使证照`{licence}`脱离终态。",

@@ -67,6 +67,28 @@ SUITE_FINDINGS: Mapping[str, tuple[str, str]] = {
         "The key is kept by a token or a server and cannot be written to a file.",
         "密钥由密码设备或签名服务器保管，无法写入文件。",
     ),
+    # Second signatures.
+    "second_ok": ("The second signature by {suite} holds.", "第二签名（{suite}）有效。"),
+    "second_not_judged": (
+        "There is a second signature by {suite}; the trust folder pins no key of this issuer to judge it by.",
+        "另有第二签名（{suite}）；信任目录未固定该机构的公钥，未予判定。",
+    ),
+    "second_missing": (
+        "The trust policy requires a second signature, and there is none. Ask the issuer for the licence's bundle.",
+        "信任策略要求第二签名，而此处没有。请向颁发机构索取带有第二签名的证照数据包。",
+    ),
+    "second_key_unknown": (
+        "The second signature is of a key that is not pinned for {organisation}. Renew the trust folder.",
+        "第二签名所用公钥未为 {organisation} 固定。请更新信任目录。",
+    ),
+    "second_of_other": (
+        "The second signature is of a key of another organisation than {organisation}.",
+        "第二签名所用公钥属于 {organisation} 以外的机构。",
+    ),
+    "second_wrong": (
+        "The second signature by {suite} does not match the licence.",
+        "第二签名（{suite}）与证照内容不符。",
+    ),
     # Revocation.
     "crl_not_signable": (
         "This certificate may not sign revocation lists. Use the authority's own key.",

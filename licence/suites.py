@@ -79,6 +79,9 @@ class Suite(Protocol):
         """The JWS form of a signature given in its DER form (see `verify`)."""
 
 
+_ES256 = ec.ECDSA(SHA256(), deterministic_signing=True)
+
+
 class _OnCurve(ABC):
     """What P-256 and SM2 share: r and s below 2²⁵⁶, 64 bytes in the JWS form."""
 
@@ -132,7 +135,7 @@ class EcdsaP256Sha256(_OnCurve):
         """SEQUENCE {r, s} (see `Suite.sign_der`)."""
         if not isinstance(key, ec.EllipticCurvePrivateKey) or not self.owns(key):
             _refuse_key(key)
-        return key.sign(data, ec.ECDSA(SHA256(), deterministic_signing=True))
+        return key.sign(data, _ES256)
 
     def verify_der(self, key: object, signature: bytes, data: bytes) -> None:
         """Check SEQUENCE {r, s} over *data* (see `Suite.verify_der`)."""

@@ -182,6 +182,22 @@ def sign(role: Root | Targets, keys: Sequence[Ed25519PrivateKey]) -> str:
     return _text(role.plain(), [(_public(k), k.sign(body)) for k in keys])
 
 
+def read(text: str) -> tuple[Root | Targets, tuple[bytes, ...]]:
+    """What *text* says, and the keys whose signatures on it hold. Whether any of them may sign it is not asked.
+
+    Raises:
+        FormatError: it is neither a root nor targets.
+    """
+    signed = _open(text, "text")
+    role = _root(signed) if signed.plain.get("format") == ROOT_FORMAT else _targets(signed)
+    return role, tuple(key for key, signature in signed.signatures if _holds(key, signature, signed.body))
+
+
+def digest_of(text: str) -> str:
+    """The hex SHA-256 of a text, by which a first root is pinned (see `pin`)."""
+    return fingerprint(text.encode("utf-8", "surrogatepass"))
+
+
 def add_signatures(text: str, others: Sequence[str]) -> str:
     """*text* with the signatures of *others*, the same content signed elsewhere: officers need not meet.
 
@@ -212,6 +228,19 @@ def pin(root_text: str, targets_text: str, *, root_digest: str, now: datetime) -
     return _with_targets(root, root_text, targets_text, None, now)
 
 
+def verify_chain(first: str, later: Sequence[str], targets_text: str, now: datetime) -> TrustList:
+    """The list to begin with where *first*, whose digest came by a way that is trusted, was replaced since.
+
+    Raises:
+        FormatError: steps 1 to 4 or 6.
+    """
+    signed = _open(first, "root")
+    root = _root(signed)
+    _must_have_signed(signed, root.keys, root.root_threshold, "root")
+    root, text = _follow(root, first, later)
+    return _with_targets(root, text, targets_text, None, now)
+
+
 def verify_update(old: TrustList, root_texts: Sequence[str], targets_text: str, now: datetime) -> TrustList:
     """The list after *old*: *root_texts* are the roots that followed its own, in order, none when there is no new one.
 
@@ -220,7 +249,12 @@ def verify_update(old: TrustList, root_texts: Sequence[str], targets_text: str, 
     Raises:
         FormatError: a step of the head of this module; *old* stays what is trusted.
     """
-    root, text = old.root, old.root_text
+    root, text = _follow(old.root, old.root_text, root_texts)
+    return _with_targets(root, text, targets_text, old, now)
+
+
+def _follow(root: Root, text: str, root_texts: Sequence[str]) -> tuple[Root, str]:
+    """Steps 2 and 3 for each root that followed."""
     for one in root_texts:
         signed = _open(one, "root")
         following = _root(signed)
@@ -231,7 +265,7 @@ def verify_update(old: TrustList, root_texts: Sequence[str], targets_text: str, 
         _must_have_signed(signed, root.keys, root.root_threshold, "root")
         _must_have_signed(signed, following.keys, following.root_threshold, "root")
         root, text = following, one
-    return _with_targets(root, text, targets_text, old, now)
+    return root, text
 
 
 def _with_targets(root: Root, root_text: str, targets_text: str, old: TrustList | None, now: datetime) -> TrustList:
@@ -258,15 +292,20 @@ def _must_have_signed(signed: _Signed, keys: Sequence[bytes], threshold: int, wh
     for key, signature in signed.signatures:
         if key not in trusted or key in good:
             continue
-        try:
-            Ed25519PublicKey.from_public_bytes(key).verify(signature, signed.body)
-        except (InvalidSignature, ValueError):
-            continue
-        good.add(key)
+        if _holds(key, signature, signed.body):
+            good.add(key)
     if len(good) < threshold:
         raise FormatError(
             "trustlist_threshold", sub_indication="SIG_CRYPTO_FAILURE", what=what, found=len(good), needed=threshold
         )
+
+
+def _holds(key: bytes, signature: bytes, body: bytes) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, body)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def _open(text: str, what: str) -> _Signed:

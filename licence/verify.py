@@ -1,13 +1,15 @@
 """Verify a licence offline: eight numbered steps modelled on ETSI EN 319 102-1, from pinned trust to a verdict.
 
 It fetches nothing and keeps nothing; getting bundles, status lists and trust to it is the caller's part. Issuers'
-certificates are not checked against revocation lists: an issuer is withdrawn by taking it out of the trust store.
+certificates are checked against the revocation lists handed in and enclosed, if any (`licence.enclosed`); an issuer can
+also be withdrawn by taking it out of the trust store. Step 7 is made by `licence.verify_status`; documents in a bundle
+are judged by `licence.verifying`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +18,17 @@ from audit.errors import AuditError, CheckpointInvalidError
 from audit.proof import LogProof
 from audit.tree import leaf_hash, verify_inclusion
 from audit.verifiers import Trust
-from licence import chain, credential, jose, status
+from licence import chain, credential, enclosed, jose, second, status
 from licence.bundle import LicenceBundle
 from licence.errors import FormatError, IdentifierError
 from licence.identifiers import LicenceIdentifier
-from licence.profile import LICENCE_ENTRY, LICENCE_SIGNING, STATUS_ENTRY, STATUS_SIGNING, VCT_PREFIX
-from licence.report import STEPS, Note, Outcome, Params, Step, Verdict, VerificationReport
-from licence.status import Status
+from licence.past import past_tokens
+from licence.profile import BOUND_ENTRY, LICENCE_ENTRY, LICENCE_SIGNING, STATUS_ENTRY, VCT_PREFIX
+from licence.report import STEPS, Note, Outcome, Step, Verdict, VerificationReport
+from licence.steps import SKEW, Finding, failed, iso, open_question, params_of, skipped, time_of
 from licence.suites import suite_of_key
 from licence.trust import fingerprint
+from licence.verify_status import check_status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,10 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcome", "Step", "Verdict", "VerificationReport", "verify"]
 
-# Two offices' clocks differ by less; a status list from further in the future says nothing about `at`.
-SKEW = timedelta(minutes=5)
-# The status lists of a city's departments; a list of a million licences takes 250 KB expanded.
-STATUS_CACHE = 16
 CHECKPOINT_CACHE = 64
 _OUT_OF_TIME = "OUT_OF_BOUNDS_NO_POE"
 _LOG_INVALID = "LOG_PROOF_INVALID"
@@ -46,27 +46,23 @@ _LOG_INVALID = "LOG_PROOF_INVALID"
 _MIRRORED = (("ZZBS", str), ("ZZLXDM", lambda i: i.type_code), ("ZZBFJGDM", lambda i: i.issuer))
 
 
-@dataclass(frozen=True, slots=True)
-class _Finding:
-    """What a step found, before it is numbered."""
-
-    outcome: Outcome
-    code: str
-    params: Params = ()
-    sub_indication: str = ""
-    notes: tuple[Note, ...] = ()
-
-
 def verify(
     subject: LicenceBundle | str | bytes,
     trust: TrustStore,
     at: datetime,
-    status_tokens: Sequence[str] = (),
+    status_tokens: Sequence[str | bytes] = (),
+    *,
+    crls: Sequence[bytes] = (),
+    certificates: Sequence[bytes] = (),
+    histories: Sequence[str | bytes] = (),
 ) -> VerificationReport:
     """Judge *subject* (a bundle, its JSON text, or a bare SD-JWT) by *trust* at the aware time *at*.
 
-    *status_tokens* are further status list tokens; the newest usable one of these and the bundle's decides. Hostile
-    input is a verdict, never an exception. Safe to call from many threads.
+    *status_tokens* are further status list tokens, JWTs as text and CWTs as bytes; *histories* are texts of
+    `licence.status.history`, of which each gives the token in force at *at*. The newest usable one of these and the
+    bundle's decides. *crls* (revocation lists) and *certificates*, DER both, come beside those of *trust*; the latter
+    help where a CWT came without its signer's. Hostile input is a verdict, never an exception. Safe to call from many
+    threads.
 
     Raises:
         ValueError: *at* is naive: an error of the calling program.
@@ -76,10 +72,10 @@ def verify(
     try:
         bundle, found = _open(subject)
     except FormatError as fault:
-        return _finish([_failed(fault)], at)
+        return _finish([failed(fault)], at)
     # Step 1: format.
-    shown = _params(shown=len(found.disclosures), withheld=found.withheld)
-    findings = [_Finding(Outcome.PASSED, "format_ok", shown)]
+    shown = params_of(shown=len(found.disclosures), withheld=found.withheld)
+    findings = [Finding(Outcome.PASSED, "format_ok", shown)]
     # Step 2: chain. Step 3 is made even if it ends open: altered content is a definite answer.
     path, finding = _check_chain(found, trust)
     findings.append(finding)
@@ -88,20 +84,71 @@ def verify(
     # Steps 4 and 5: issuer and identifier.
     identifier, naming = _check_identifier(found)
     if path is None or identifier is None:
-        findings.append(_skipped())
+        findings.append(skipped())
     else:
         findings.append(_check_issuer(found, path, identifier, trust))
     findings.append(naming)
-    if path is None or any(f.outcome is not Outcome.PASSED for f in findings):
+    passed = all(f.outcome is Outcome.PASSED for f in findings)
+    # Step 3 once more, now that it is known whose second signature is due. The steps after it are made all the same.
+    if identifier is not None:
+        beside = None if bundle is None else bundle.second
+        findings[2] = second.judge(findings[2], beside, found.jws.token, identifier.issuer, trust)
+    if path is None or not passed:
         return _finish(findings, at)
     facts = _facts(found, path, identifier)
+    lists = enclosed.all_lists(bundle, (*crls, *trust.crls))
+    try:
+        proven = enclosed.prove(bundle, trust, at, claimed=time_of(found.issued_at), lists=lists)
+    except FormatError as fault:
+        # A stamp that is none of this credential: the bundle was altered or put together wrongly.
+        findings[0] = failed(fault)
+        return _finish(findings, at)
     # Step 6: log. Steps 7 and 8 are made even if it fails, so that the report is complete.
-    findings.append(_check_log(bundle, found, path, trust, facts))
+    findings.append(_check_log(bundle, found, path, trust, facts, proven=proven))
+    # Step 2 once more, now that it is known when the signature existed.
+    findings[1] = _check_revocation(findings[1], found, path, at, lists=lists, proven=proven, facts=facts)
+    if bundle is not None:
+        loose = enclosed.unused_lists(bundle.crls, (path, proven.path))
+        unread = tuple(Note("document_not_judged", (("form", form),)) for form in bundle.documents)
+        findings[1] = replace(findings[1], notes=(*findings[1].notes, *proven.notes, *loose))
+        findings[0] = replace(findings[0], notes=unread)
     # Step 7: status.
-    findings.append(_check_status(bundle, found, trust, at, status_tokens=status_tokens, facts=facts))
+    tokens, notes = past_tokens(histories, found.status, trust, at)
+    offered = [*((f"given {n}", token) for n, token in enumerate(status_tokens, start=1)), *tokens]
+    findings.append(
+        check_status(bundle, found, trust, at, offered=offered, notes=notes, facts=facts, certificates=certificates)
+    )
     # Step 8: validity.
     findings.append(_check_validity(found, at))
-    return _finish(findings, at, facts)
+    # What the licence says is worth repeating only where who says so is known.
+    known = all(f.outcome is Outcome.PASSED for f in findings[1:3])
+    return _finish(findings, at, facts if known else {})
+
+
+def _check_revocation(
+    good: Finding,
+    found: credential.Credential,
+    path: chain.Path,
+    at: datetime,
+    *,
+    lists: tuple[bytes, ...],
+    proven: enclosed.Proven,
+    facts: dict[str, Any],
+) -> Finding:
+    """*good* with what the lists add: a log that recorded the licence proves, as a time stamp, that it existed."""
+    if proven.time is not None:
+        facts["time_stamp"] = iso(proven.time)
+    if not lists:
+        return good
+    times = [datetime.fromisoformat(facts["log"]["at"])] if "log" in facts else []
+    times += [proven.time] if proven.time is not None else []
+    existed, signed = min(times, default=None), time_of(found.issued_at)
+    try:
+        notes = chain.check_revocation(path, lists, at=at, proven_at=existed, made_after=signed)
+    except FormatError as fault:
+        outcome = Outcome.FAILED if fault.sub_indication == "REVOKED" else Outcome.INDETERMINATE
+        return Finding(outcome, fault.code, params_of(**fault.finding_params), fault.sub_indication)
+    return replace(good, notes=(*good.notes, *notes))
 
 
 def _open(subject: LicenceBundle | str | bytes) -> tuple[LicenceBundle | None, credential.Credential]:
@@ -122,65 +169,67 @@ def _open(subject: LicenceBundle | str | bytes) -> tuple[LicenceBundle | None, c
     return subject, found
 
 
-def _check_chain(found: credential.Credential, trust: TrustStore) -> tuple[chain.Path | None, _Finding]:
+def _check_chain(found: credential.Credential, trust: TrustStore) -> tuple[chain.Path | None, Finding]:
     if not found.jws.chain:
-        return None, _open_question("no_signing_certificate", "NO_SIGNING_CERTIFICATE_FOUND")
+        return None, open_question("no_signing_certificate", "NO_SIGNING_CERTIFICATE_FOUND")
     try:
         path = chain.validate(found.jws.chain, trust.anchors_der, trust.suites)
     except FormatError as fault:
         outcome = Outcome.FAILED if fault.sub_indication == "FORMAT_FAILURE" else Outcome.INDETERMINATE
-        return None, _Finding(outcome, fault.code, _params(**fault.finding_params), fault.sub_indication)
-    signed = _time(found.issued_at)
+        return None, Finding(outcome, fault.code, params_of(**fault.finding_params), fault.sub_indication)
+    signed = time_of(found.issued_at)
     if signed > path.ends:
-        params = _params(signed=_iso(signed), limit=_iso(path.ends))
-        return None, _Finding(Outcome.FAILED, "certificate_expired_at_signing", params, "EXPIRED")
+        params = params_of(signed=iso(signed), limit=iso(path.ends))
+        return None, Finding(Outcome.FAILED, "certificate_expired_at_signing", params, "EXPIRED")
     if signed < path.starts:
-        params = _params(signed=_iso(signed), limit=_iso(path.starts))
-        return None, _Finding(Outcome.FAILED, "certificate_not_yet_valid_at_signing", params, "NOT_YET_VALID")
+        params = params_of(signed=iso(signed), limit=iso(path.starts))
+        return None, Finding(Outcome.FAILED, "certificate_not_yet_valid_at_signing", params, "NOT_YET_VALID")
     code = "chain_ok_demonstration" if path.demonstration else "chain_ok"
-    return path, _Finding(Outcome.PASSED, code, _params(subject=path.subject))
+    return path, Finding(Outcome.PASSED, code, params_of(subject=path.subject))
 
 
-def _check_signature(found: credential.Credential, trust: TrustStore) -> _Finding:
+def _check_signature(found: credential.Credential, trust: TrustStore) -> Finding:
     if not found.jws.chain:
-        return _skipped()
+        return skipped()
     try:
         key = chain.public_key(found.jws.chain[0])
         jose.verify(found.jws, key, trust.suites)
     except FormatError as fault:
-        return _failed(fault)
+        return failed(fault)
     suite = suite_of_key(key)
-    return _Finding(Outcome.PASSED, "signature_ok", _params(suite=suite.name if suite else ""))
+    return Finding(Outcome.PASSED, "signature_ok", params_of(suite=suite.name if suite else ""))
 
 
-def _check_identifier(found: credential.Credential) -> tuple[LicenceIdentifier | None, _Finding]:
+def _check_identifier(found: credential.Credential) -> tuple[LicenceIdentifier | None, Finding]:
     try:
         identifier = LicenceIdentifier.parse(found.jti)
     except IdentifierError as fault:
-        return None, _Finding(Outcome.FAILED, fault.code, _params(**fault.finding_params), "FORMAT_FAILURE")
+        return None, Finding(Outcome.FAILED, fault.code, params_of(**fault.finding_params), "FORMAT_FAILURE")
     if found.vct != VCT_PREFIX + identifier.type_code:
-        return identifier, _Finding(Outcome.FAILED, "kind_differs", (), "SIG_CONSTRAINTS_FAILURE")
+        return identifier, Finding(Outcome.FAILED, "kind_differs", (), "SIG_CONSTRAINTS_FAILURE")
     claims = found.claims
     for name, part in _MIRRORED:
         if name in claims and claims[name] != part(identifier):
-            return identifier, _Finding(Outcome.FAILED, "claim_differs", _params(claim=name), "SIG_CONSTRAINTS_FAILURE")
-    return identifier, _Finding(Outcome.PASSED, "identifier_ok", _params(identifier=identifier))
+            return identifier, Finding(
+                Outcome.FAILED, "claim_differs", params_of(claim=name), "SIG_CONSTRAINTS_FAILURE"
+            )
+    return identifier, Finding(Outcome.PASSED, "identifier_ok", params_of(identifier=identifier))
 
 
 def _check_issuer(
     found: credential.Credential, path: chain.Path, identifier: LicenceIdentifier, trust: TrustStore
-) -> _Finding:
+) -> Finding:
     constraint = "SIG_CONSTRAINTS_FAILURE"
     if LICENCE_SIGNING not in path.purposes:
-        return _Finding(Outcome.FAILED, "issuer_purpose", (), constraint)
+        return Finding(Outcome.FAILED, "issuer_purpose", (), constraint)
     if trust.licence_signers and fingerprint(path.leaf) not in trust.licence_signers:
-        return _open_question("issuer_not_pinned", "NO_SIGNING_CERTIFICATE_FOUND")
+        return open_question("issuer_not_pinned", "NO_SIGNING_CERTIFICATE_FOUND")
     if found.issuer not in path.uris:
-        return _Finding(Outcome.FAILED, "issuer_uri_differs", (), constraint)
+        return Finding(Outcome.FAILED, "issuer_uri_differs", (), constraint)
     if path.organisation_code != identifier.issuer:
-        params = _params(claimed=identifier.issuer, certified=path.organisation_code or "?")
-        return _Finding(Outcome.FAILED, "issuer_code_differs", params, constraint)
-    return _Finding(Outcome.PASSED, "issuer_ok", _params(issuer=identifier.issuer))
+        params = params_of(claimed=identifier.issuer, certified=path.organisation_code or "?")
+        return Finding(Outcome.FAILED, "issuer_code_differs", params, constraint)
+    return Finding(Outcome.PASSED, "issuer_ok", params_of(issuer=identifier.issuer))
 
 
 def _check_log(
@@ -189,36 +238,39 @@ def _check_log(
     path: chain.Path,
     trust: TrustStore,
     facts: dict[str, Any],
-) -> _Finding:
+    *,
+    proven: enclosed.Proven,
+) -> Finding:
     if bundle is None:
-        return _open_question("log_proof_missing", "LOG_PROOF_MISSING")
+        return open_question("log_proof_missing", "LOG_PROOF_MISSING")
     try:
-        entry = _entry(bundle.entry, LICENCE_ENTRY)
+        # A wallet holds the licence as it was sealed for its key, which is an entry of its own.
+        entry = _entry(bundle.entry, LICENCE_ENTRY, *([] if found.holder is None else [BOUND_ENTRY]))
         _compare_entry(entry, found)
         proof, checkpoint = _prove(bundle.entry, bundle.proof, trust)
         _check_status_entry(bundle, found, trust)
     except FormatError as fault:
-        return _failed(fault)
-    signed = _time(found.issued_at)
+        return failed(fault)
+    signed = time_of(found.issued_at)
     if entry.at < signed - SKEW:
-        params = _params(logged=_iso(entry.at), signed=_iso(signed))
-        return _Finding(Outcome.FAILED, "log_entry_before_issue", params, _LOG_INVALID)
-    if entry.at > path.ends:
+        params = params_of(logged=iso(entry.at), signed=iso(signed))
+        return Finding(Outcome.FAILED, "log_entry_before_issue", params, _LOG_INVALID)
+    if entry.at > path.ends and (proven.time is None or proven.time > path.ends):
         # The signature may have been backdated with a key whose certificate had ended.
-        return _open_question("logged_after_certificate", _OUT_OF_TIME, logged=_iso(entry.at), limit=_iso(path.ends))
-    facts["log"] = {"origin": checkpoint.origin, "index": proof.index, "size": checkpoint.size, "at": _iso(entry.at)}
-    return _Finding(
-        Outcome.PASSED, "log_ok", _params(index=proof.index, origin=checkpoint.origin, size=checkpoint.size)
+        return open_question("logged_after_certificate", _OUT_OF_TIME, logged=iso(entry.at), limit=iso(path.ends))
+    facts["log"] = {"origin": checkpoint.origin, "index": proof.index, "size": checkpoint.size, "at": iso(entry.at)}
+    return Finding(
+        Outcome.PASSED, "log_ok", params_of(index=proof.index, origin=checkpoint.origin, size=checkpoint.size)
     )
 
 
-def _entry(data: bytes, kind: str) -> Entry:
+def _entry(data: bytes, *kinds: str) -> Entry:
     try:
         entry = Entry.decode(data)
     except (AuditError, ValueError, TypeError):
         raise FormatError("log_entry_unreadable", sub_indication=_LOG_INVALID) from None
-    if entry.kind != kind:
-        raise FormatError("log_entry_wrong_kind", sub_indication=_LOG_INVALID, expected=kind)
+    if entry.kind not in kinds:
+        raise FormatError("log_entry_wrong_kind", sub_indication=_LOG_INVALID, expected=kinds[0])
     return entry
 
 
@@ -269,93 +321,16 @@ def _check_status_entry(bundle: LicenceBundle, found: credential.Credential, tru
     _prove(bundle.status_entry, bundle.status_proof, trust)
 
 
-def _check_status(
-    bundle: LicenceBundle | None,
-    found: credential.Credential,
-    trust: TrustStore,
-    at: datetime,
-    *,
-    status_tokens: Sequence[str],
-    facts: dict[str, Any],
-) -> _Finding:
-    offered = [("bundle", bundle.status_token)] if bundle is not None and bundle.status_token is not None else []
-    offered += [(f"given {n}", token) for n, token in enumerate(status_tokens, start=1)]
-    usable: list[tuple[status.StatusToken, int | None]] = []
-    notes: list[Note] = []
-    for source, text in offered:
-        try:
-            token, states = _authentic_status(text, trust.anchors_der, trust.suites, trust.status_signers)
-        except FormatError as fault:
-            params = {"claim": "", **fault.finding_params, "source": source, "why": fault.code}
-            notes.append(Note("status_token_ignored", _params(**params)))
-            continue
-        if token.uri != found.status.uri:
-            continue  # Another list: callers hand over all they have.
-        if _time(token.issued_at) > at + SKEW:
-            notes.append(Note("status_token_newer", _params(source=source, as_of=_iso(_time(token.issued_at)))))
-            continue
-        usable.append((token, states.value(found.status.idx)))
-    if not usable:
-        return _open_question("status_missing", "TRY_LATER", notes, uri=found.status.uri)
-    # The newest decides; of two of the same second, the one that speaks against the licence.
-    token, value = max(usable, key=lambda u: (u[0].issued_at, u[1] != Status.VALID))
-    as_of = _iso(_time(token.issued_at))
-    facts["status"] = {"value": value, "as_of": as_of, "until": _iso(_time(token.expires_at))}
-    return _judge_status(token, value, found, at, notes)
-
-
-def _judge_status(
-    token: status.StatusToken, value: int | None, found: credential.Credential, at: datetime, notes: Sequence[Note]
-) -> _Finding:
-    as_of, until = _iso(_time(token.issued_at)), _iso(_time(token.expires_at))
-    if value is None:
-        return _open_question("status_index_outside", "TRY_LATER", notes, idx=found.status.idx)
-    if value == Status.INVALID:
-        # Irreversible by the draft (§7.1): a list that is too old for anything else still shows it.
-        return _Finding(Outcome.FAILED, "status_revoked", _params(as_of=as_of), "REVOKED", tuple(notes))
-    if at >= _time(token.expires_at):
-        return _open_question("status_too_old", "TRY_LATER", notes, as_of=as_of, until=until, uri=found.status.uri)
-    if value == Status.SUSPENDED:
-        return _Finding(Outcome.FAILED, "status_suspended", _params(as_of=as_of), "SUSPENDED", tuple(notes))
-    if value != Status.VALID:
-        return _open_question("status_unknown", "TRY_LATER", notes, value=value)
-    return _Finding(Outcome.PASSED, "status_ok", _params(as_of=as_of), "", tuple(notes))
-
-
-@lru_cache(maxsize=STATUS_CACHE)
-def _authentic_status(
-    text: str, anchors: frozenset[bytes], suites: frozenset[str], signers: frozenset[str]
-) -> tuple[status.StatusToken, status.StatusList]:
-    """The token and its list, once signed by whom trust allows; a pure function, hence the cache.
-
-    Raises:
-        FormatError: malformed, altered, or signed by someone else.
-    """
-    token = status.parse_status_token(text)
-    if not token.jws.chain:
-        raise FormatError("no_signing_certificate", sub_indication="NO_SIGNING_CERTIFICATE_FOUND")
-    path = chain.validate(token.jws.chain, anchors, suites)
-    jose.verify(token.jws, chain.public_key(path.leaf), suites)
-    if STATUS_SIGNING not in path.purposes:
-        raise FormatError("status_signer_purpose")
-    if signers and fingerprint(path.leaf) not in signers:
-        raise FormatError("status_signer_not_pinned")
-    if not path.starts <= _time(token.issued_at) <= path.ends:
-        raise FormatError("status_signer_out_of_time")
-    # Expanded only now: a stranger's compressed data is never unpacked.
-    return token, token.states()
-
-
-def _check_validity(found: credential.Credential, at: datetime) -> _Finding:
-    starts = _time(max(found.issued_at, found.not_before))
+def _check_validity(found: credential.Credential, at: datetime) -> Finding:
+    starts = time_of(max(found.issued_at, found.not_before))
     if at < starts:
-        return _Finding(Outcome.FAILED, "licence_not_yet_valid", _params(limit=_iso(starts)), "NOT_YET_VALID")
+        return Finding(Outcome.FAILED, "licence_not_yet_valid", params_of(limit=iso(starts)), "NOT_YET_VALID")
     if found.expires_at is None:
-        return _Finding(Outcome.PASSED, "validity_ok", _params(starts=_iso(starts)))
-    ends = _time(found.expires_at)
+        return Finding(Outcome.PASSED, "validity_ok", params_of(starts=iso(starts)))
+    ends = time_of(found.expires_at)
     if at >= ends:
-        return _Finding(Outcome.FAILED, "licence_expired", _params(limit=_iso(ends)), "EXPIRED")
-    return _Finding(Outcome.PASSED, "validity_until_ok", _params(starts=_iso(starts), ends=_iso(ends)))
+        return Finding(Outcome.FAILED, "licence_expired", params_of(limit=iso(ends)), "EXPIRED")
+    return Finding(Outcome.PASSED, "validity_until_ok", params_of(starts=iso(starts), ends=iso(ends)))
 
 
 def _facts(found: credential.Credential, path: chain.Path, identifier: LicenceIdentifier | None) -> dict[str, Any]:
@@ -365,9 +340,9 @@ def _facts(found: credential.Credential, path: chain.Path, identifier: LicenceId
         "issuer": identifier.issuer if identifier else "",
         "issuer_name": path.subject,
         "demonstration": path.demonstration,
-        "issued_at": _iso(_time(found.issued_at)),
-        "valid_from": _iso(_time(found.not_before)),
-        "valid_until": None if found.expires_at is None else _iso(_time(found.expires_at)),
+        "issued_at": iso(time_of(found.issued_at)),
+        "valid_from": iso(time_of(found.not_before)),
+        "valid_until": None if found.expires_at is None else iso(time_of(found.expires_at)),
         "claims": dict(found.claims),
         "withheld": found.withheld,
         "status_uri": found.status.uri,
@@ -375,34 +350,10 @@ def _facts(found: credential.Credential, path: chain.Path, identifier: LicenceId
     }
 
 
-def _finish(findings: Sequence[_Finding], at: datetime, facts: dict[str, Any] | None = None) -> VerificationReport:
-    padded = [*findings, *(_skipped() for _ in range(len(STEPS) - len(findings)))]
+def _finish(findings: Sequence[Finding], at: datetime, facts: dict[str, Any] | None = None) -> VerificationReport:
+    padded = [*findings, *(skipped() for _ in range(len(STEPS) - len(findings)))]
     steps = tuple(
         Step(number, name, f.outcome, f.code, f.params, f.sub_indication, f.notes)
         for number, ((name, _, _), f) in enumerate(zip(STEPS, padded, strict=True), start=1)
     )
     return VerificationReport(steps, at.astimezone(UTC), facts or {})
-
-
-def _failed(fault: FormatError) -> _Finding:
-    return _Finding(Outcome.FAILED, fault.code, _params(**fault.finding_params), fault.sub_indication)
-
-
-def _skipped() -> _Finding:
-    return _Finding(Outcome.SKIPPED, "skipped")
-
-
-def _open_question(code: str, sub_indication: str, notes: Sequence[Note] = (), **params: object) -> _Finding:
-    return _Finding(Outcome.INDETERMINATE, code, _params(**params), sub_indication, tuple(notes))
-
-
-def _params(**params: object) -> Params:
-    return tuple((name, str(value)) for name, value in params.items())
-
-
-def _time(numeric_date: int) -> datetime:
-    return datetime.fromtimestamp(numeric_date, UTC)
-
-
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -265,6 +265,31 @@ class Warehouse:
                 history=history,
             )
 
+    def scan_parts(
+        self, code: str, snapshot_id: int, fields: Sequence[str], *, rows_per_part: int
+    ) -> Iterator[list[dict[str, Any]]]:
+        """The rows of a snapshot as `scan` gives them, *rows_per_part* at a time, in bounded memory.
+
+        Raises:
+            TableMissingError, SnapshotMissingError, FieldMissingError: on the first step.
+        """
+        table = tables.load(self._catalog, code)
+        files = tables.files_of(table, code, snapshot_id)
+        key = table.properties[tables.PREFIX + "key"].split(",")
+        with self._reading(code) as con:
+            yield from scans.scan_parts(
+                con,
+                table.schema(),
+                code,
+                files,
+                key=key,
+                where={},
+                fields=fields,
+                limit=None,
+                history=False,
+                rows_per_part=rows_per_part,
+            )
+
     @contextmanager
     def masked(
         self, selection: Selection, snapshot_id: int, *, key: bytes, rows_per_part: int = ROWS_PER_PART

@@ -16,7 +16,7 @@ from warehouse.schema import duckdb_type
 from warehouse.wire import wanted, wire_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import duckdb
     from pyiceberg.schema import Schema
@@ -57,12 +57,32 @@ def scan(
     Raises:
         FieldMissingError: a field named does not exist.
     """
+    parts = scan_parts(
+        con, schema, code, files, key=key, where=where, fields=fields, limit=limit, history=history, rows_per_part=0
+    )
+    return [row for part in parts for row in part]
+
+
+def scan_parts(
+    con: duckdb.DuckDBPyConnection,
+    schema: Schema,
+    code: str,
+    files: Sequence[FileOfRows],
+    *,
+    key: Sequence[str],
+    where: Mapping[str, str],
+    fields: Sequence[str],
+    limit: int | None,
+    history: bool,
+    rows_per_part: int,
+) -> Iterator[list[dict[str, Any]]]:
+    """As `scan`, *rows_per_part* at a time (0: all at once), so that a table need not fit into memory."""
     chosen = fields_of(schema, code, fields)
     conditions, parameters = ["true"], list[object]()
     for column, value in zip(fields_of(schema, code, list(where)), where.values(), strict=False):
         wish = wanted(column.field_type, value)
         if wish is None:
-            return []
+            return
         type_ = duckdb_type(column.field_type)
         quoted = sql.name(column.name)
         # Wire values hold whole seconds.
@@ -70,10 +90,11 @@ def scan(
         conditions.append(f"{left} = CAST(? AS {type_})")
         parameters.append(wish)
     bound = "" if limit is None else f" LIMIT {int(limit)}"
-    rows = con.execute(
+    found = con.execute(
         f"SELECT {wire_columns(chosen)} FROM (SELECT * FROM {read_files(schema, files, live=not history)} "
         f"WHERE {' AND '.join(conditions)} ORDER BY {sql.names(key)}{bound})",
         parameters,
-    ).fetchall()
+    )
     names = [f.name for f in chosen]
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    while rows := found.fetchmany(rows_per_part) if rows_per_part else found.fetchall():
+        yield [dict(zip(names, row, strict=True)) for row in rows]

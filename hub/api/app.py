@@ -28,20 +28,28 @@ from hub.api import (
     health,
     hooks,
     inbox,
+    licence_cases,
+    licence_trust,
+    licences,
     lists,
     loads,
+    materials,
     mydata,
     problems,
     public,
+    revocation_lists,
     sandbox,
     schemas,
+    seals,
     search,
+    wallets,
     witnesses,
 )
 from hub.api.bodyshapes import describe
 from hub.api.fast import Fast
 from hub.api.gate import HubApp
 from hub.api.journal import Journal
+from hub.api.licence_refusals import REFUSALS, finding
 from hub.api.limits import Buckets, Room
 from hub.api.metrics import Metrics
 from hub.api.replies import read_body, refuse, reply
@@ -50,6 +58,7 @@ from hub.authentication import AuthenticationSettingsError, proxies_of
 from hub.errors import HubError, InvalidRequestError, NotFoundError, ResourceUnknownError
 from hub.invocation import RefusedError
 from hub.service import Service
+from licence.errors import LicenceError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -79,6 +88,13 @@ FEATURES = (
     mydata,
     sandbox,
     witnesses,
+    licence_cases,
+    materials,
+    licence_trust,
+    wallets,
+    seals,
+    revocation_lists,
+    licences,
 )
 
 _SCHEMAS = "#/components/schemas/"
@@ -150,6 +166,7 @@ def create_app(settings: Settings, *, open_service: Callable[[Settings], Service
         redoc_url=None,
     )
     app.api_scheme = settings.api_scheme
+    app.state.wallet_calls_per_second = settings.wallet_calls_per_second
     _add_errors(app)
     health.add_to(app)
     _add_catalogue(app)
@@ -169,8 +186,8 @@ def _service(request: Request) -> Service:
 def _add_errors(app: FastAPI) -> None:
     async def on_hub_error(request: Request, error: Exception) -> Response:
         service = _service(request)
-        known = error if isinstance(error, HubError | CaseError | RefusedError) else HubError()
-        request.state.problem = (known.cause if isinstance(known, RefusedError) else known).code
+        known = error if isinstance(error, HubError | CaseError | LicenceError | RefusedError) else HubError()
+        request.state.problem = problems.code_of(known.cause if isinstance(known, RefusedError) else known)
         return refuse(request, service.signer, service.evidence.clock(), known)
 
     async def on_validation(request: Request, error: Exception) -> Response:
@@ -196,6 +213,8 @@ def _add_errors(app: FastAPI) -> None:
     app.add_exception_handler(HubError, on_hub_error)
     app.add_exception_handler(CaseError, on_hub_error)
     app.add_exception_handler(RefusedError, on_hub_error)
+    for refusal, _ in REFUSALS:
+        app.add_exception_handler(refusal, on_hub_error)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(Exception, on_http)
@@ -227,7 +246,7 @@ def _add_catalogue(app: FastAPI) -> None:
     @app.get("/v1/problems/{code}", responses=_documented(404))
     def problem(code: str) -> Response:
         """What a problem's code means, in both languages."""
-        known = problems.known_problems().get(code)
+        known = problems.known_problems().get(code) or finding(code)
         if known is None:
             raise NotFoundError
         return JSONResponse(known)
@@ -339,16 +358,6 @@ def _add_log(app: FastAPI) -> None:
             }
         )
 
-    @app.get(
-        "/v1/status/{name}",
-        responses=_documented(404) | {200: {"content": {"application/statuslist+jwt": {}}}},
-        response_class=Response,
-    )
-    def status(request: Request, name: str) -> Response:
-        """A licence status list token (IETF Token Status List)."""
-        file = public.status_file(_service(request).settings.public / "status", name)
-        return FileResponse(file, media_type="application/statuslist+jwt", headers={"cache-control": REVALIDATE})
-
 
 def _complete_openapi(app: HubApp) -> None:
     """Add what the framework cannot know: the caller key, and the shapes of bodies that we parse ourselves."""
@@ -369,7 +378,8 @@ def _complete_openapi(app: HubApp) -> None:
             plain = shape.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
             known.update(plain.pop("$defs", {}))
             known[shape.__name__] = plain
-        for feature in (applications, grants, corrections, demands, loads, hooks):
+        own = (applications, grants, corrections, demands, loads, hooks, materials, licence_cases, seals, licences)
+        for feature in own:
             describe(document, feature.BODIES, feature.BODY_STEPS)
         for operation in (one for path in document["paths"].values() for one in path.values()):
             # The framework's own, which no text in a path comes to; what refuses a parameter says so itself.

@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Any
 from catalog import steps
 from catalog.reasons import remedy
 from hub import again, errors
+from hub.api import licence_refusals
 from hub.batches import errors as batches_errors
 from hub.changes import errors as changes_errors
+from hub.licensing import document_errors
+from hub.licensing import errors as licensing_errors
 from hub.signing.errors import SigningError
 from hub.signing.requests import TAG
 from hub.webhooks import errors as webhooks_errors
+from licence.errors import LicenceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +41,7 @@ class RequestUnreadableError(errors.RequestError):
 
 
 # The first class that fits counts, so that special ones stand before their bases.
-Known = errors.HubError | steps.CaseError
+Known = errors.HubError | steps.CaseError | LicenceError
 STATUS: tuple[tuple[type[Known], int], ...] = (
     (errors.KeyRefusedError, 401),
     (errors.DeniedError, 403),
@@ -70,11 +74,31 @@ STATUS: tuple[tuple[type[Known], int], ...] = (
     (errors.GrantError, 422),
     (errors.QuotaExhaustedError, 429),
     (errors.TooFastError, 429),
+    (errors.KindUnknownError, 404),
+    (errors.LicenceUnknownError, 404),
+    (errors.LicenceExistsError, 409),
+    (errors.NoIssuingGrantError, 403),
+    (document_errors.CopyUnknownError, 404),
+    (document_errors.CopyEndedError, 409),
+    (document_errors.NotInForceError, 409),
+    (document_errors.CopyWidensError, 403),
+    (document_errors.CodeNotYoursError, 403),
+    (licensing_errors.LicencePendingError, 409),
+    (licensing_errors.OtherHolderError, 409),
+    (licensing_errors.ApprovalMissingError, 403),
+    (licensing_errors.SecondOfficerError, 403),
+    # What is kept is not what was written: a person mends it, and until then nothing can be handed out.
+    (document_errors.DocumentDriftedError, 503),
+    (document_errors.SealNotRepeatableError, 503),
+    (licensing_errors.StoreDamagedError, 503),
+    (errors.LicensingError, 422),
     (errors.HubError, 500),
     (steps.StepNotAllowedError, 409),
     (steps.NotYoursError, 403),
     (steps.SameHandsError, 403),
     (steps.CaseError, 422),
+    *licence_refusals.REFUSALS,
+    (LicenceError, 500),
 )
 
 TITLES: dict[int, tuple[str, str]] = {
@@ -131,10 +155,15 @@ def status_of(error: Known) -> int:
     return next(status for kind, status in STATUS if isinstance(error, kind))
 
 
+def code_of(error: Known) -> str:
+    """The code that says *error*."""
+    return licence_refusals.code_of(error) if isinstance(error, LicenceError) else error.code
+
+
 def problem(error: Known, lang: str, *, refused: RefusedError | None = None) -> dict[str, Any]:
     """The problem details of *error*; a denial carries its reasons, a recorded refusal its receipt."""
     status = status_of(error)
-    plain = _plain(status, error.code, error.text(lang), lang)
+    plain = _plain(status, code_of(error), error.text(lang), lang)
     if isinstance(error, errors.DeniedError):
         plain["reasons"] = [
             {"code": reason.code, "text": unnamed(reason.text(lang)), "remedy": remedy(reason.code)}
@@ -173,7 +202,7 @@ def headers_of(error: Known) -> dict[str, str]:
         }
     if isinstance(error, errors.TryAgainError | errors.TooFastError):
         return {"retry-after": str(error.retry_after_s)}
-    return {"retry-after": "60"} if isinstance(error, errors.SetupError) else {}
+    return {"retry-after": "60"} if status_of(error) == 503 else {}  # noqa: PLR2004 - RFC 9110 §15.6.4
 
 
 def encode(plain: Mapping[str, Any]) -> bytes:
@@ -199,9 +228,12 @@ def unnamed(text: str) -> str:
 
 
 def known_problems() -> dict[str, dict[str, Any]]:
-    """Every problem this API may answer with, by code, in both languages, templates unfilled."""
+    """Every problem this API may answer with, by code, in both languages, templates unfilled.
+
+    The findings of `licence.findings`, which are hundreds, are `licence_refusals.finding`'s.
+    """
     found: dict[str, dict[str, Any]] = {}
-    pending: list[type[Known]] = [errors.HubError, steps.CaseError]
+    pending: list[type[errors.HubError | steps.CaseError]] = [errors.HubError, steps.CaseError]
     while pending:
         kind = pending.pop()
         pending.extend(kind.__subclasses__())
@@ -209,4 +241,5 @@ def known_problems() -> dict[str, dict[str, Any]]:
             continue
         status = next(number for base, number in STATUS if issubclass(kind, base))
         found.setdefault(kind.code, {"code": kind.code, "status": status, "en": kind.en, "zh": kind.zh})
-    return found
+    # Where the hub says the same in its own words, those are meant.
+    return licence_refusals.explained() | found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,13 +27,16 @@ from hub.cli import (
     ingest,
     licences,
     lists,
+    materials,
     mydata,
     receipts,
     reminders,
     requests,
     resources,
+    seals,
     search,
     serve,
+    trust_lists,
     warehouse,
     witness,
 )
@@ -98,6 +102,9 @@ for commands in (
     witness,
     mydata,
     licences,
+    trust_lists,
+    materials,
+    seals,
 ):
     commands.add_to(app)
 
@@ -111,9 +118,7 @@ def run(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one r
     given = _global_options_first(list(sys.argv[1:] if arguments is None else arguments))
     as_json = wants_json() or "--json" in given
     try:
-        command = typer.main.get_command(app)
-        speak_to_commands(command)
-        code = command.main(given, prog_name="zhengtong", standalone_mode=False)
+        code = _command().main(given, prog_name="zhengtong", standalone_mode=False)
     except usage_errors.NoArgsIsHelpError as error:
         err.print(error.format_message(), markup=False)
         return USAGE
@@ -141,6 +146,14 @@ def run(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one r
         # Unforeseen, so its text is not shown: it may quote a row. --trace shows it to who asks.
         return fail(UnforeseenError(kind=type(error).__name__), as_json=as_json)
     return code if isinstance(code, int) else OK
+
+
+@cache
+def _command() -> Any:  # noqa: ANN401 - typer's own copy of click
+    """The tree of commands, made once for a process: making it takes longer than most of what it runs."""
+    command = typer.main.get_command(app)
+    speak_to_commands(command)
+    return command
 
 
 def _global_options_first(given: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.clock import SHANGHAI
-from hub.cli import demo_audit, demo_calls, demo_follow
+from hub.cli import demo_audit, demo_calls, demo_follow, demo_licences, demo_papers
 from hub.cli.common import action_words, day
 from hub.cli.demo_city import demo_city
 from hub.cli.demo_day import attend
@@ -30,11 +30,10 @@ if TYPE_CHECKING:
 
     from catalog.decide import Grant
     from catalog.model import Department
-    from hub.demo.story import Story, Verdicts
+    from hub.demo.story import Story
     from hub.loads import LoadReport
     from hub.scheduler import EmbeddedAirflow
 
-VALID, FORGED, REVOKED = 0, 10, 12
 UPKEEP = ("publish_status", "sweep_batches")
 CITY = "city"
 MIN_SCALE, MAX_SCALE = 0.001, 100
@@ -151,23 +150,10 @@ def _tell(story: Story, airflow: EmbeddedAirflow) -> tuple[int, str]:
     right, called = demo_calls.call(story)
     right = demo_calls.keep_receipt(story, called) and right
     right = demo_calls.order_batch(story) and right
-    with chapter(say("每类证照签发一份", "Issuing a licence of every kind")):
-        issued = story.issue_each_kind(LANG)
-    headings = (say("证照", "Licence"), say("证照标识", "Identifier"), "")
-    table(
-        "",
-        headings,
-        (
-            [kind, number, say("新签发", "issued") if new else say("已有", "there already")]
-            for kind, number, new in issued
-        ),
-    )
-    with chapter(say("验证、伪造、撤销、再验证", "Verifying, forging, revoking, verifying again")):
-        verdicts = story.judge()
-    _say_verdicts(verdicts)
-    expected = (VALID, FORGED, REVOKED)
-    judged = (verdicts.valid.exit_code, verdicts.forged.exit_code, verdicts.revoked.exit_code)
-    right = judged == expected and right
+    right = demo_licences.licences(story) and right
+    right = demo_papers.papers(story) and right
+    right = demo_licences.judge(story) and right
+    right = demo_papers.audit_licences(story) and right
     right = demo_audit.audit(story, called) and right
     right = demo_audit.tell_person(story, called) and right
     if not right:
@@ -271,16 +257,6 @@ def _say_departments(story: Story, reports: list[LoadReport]) -> None:
 
 def _name(department: Department) -> str:
     return department.name if LANG == "zh" else department.name_en
-
-
-def _say_verdicts(verdicts: Verdicts) -> None:
-    rows = (
-        (say("签发后", "as issued"), verdicts.valid),
-        (say("篡改副本", "a tampered copy"), verdicts.forged),
-        (say("撤销后", "after revocation"), verdicts.revoked),
-    )
-    headings = (say("时点", "When"), say("结论", "Verdict"), say("退出码", "Exit code"))
-    table("", headings, ([name, report.text(LANG).splitlines()[0], report.exit_code] for name, report in rows))
 
 
 def add_to(app: typer.Typer) -> None:

@@ -76,6 +76,7 @@ def commands(story: Story, *, hook: str, serving: bool) -> list[tuple[str, str]]
             for folder in sorted((papers / "batch").glob("*"))[-1:]
         ),
         (f"zhengtong hooks show {hook}", say("推送及每次结果", "the web hook, and what came of each call")),
+        *licence_commands(story),
         (f"zhengtong verify {tampered}", say("篡改的证照", "the tampered licence")),
         (
             f"zhengtong audit search --resource {CALLED} --person {person} --by {AUDITOR}",
@@ -89,3 +90,36 @@ def commands(story: Story, *, hook: str, serving: bool) -> list[tuple[str, str]]
         (f"zhengtong mydata {person} --by {HALL}", say("本人查看：我的数据被谁用过", "who used this person's data")),
     ]
     return lines
+
+
+def licence_commands(story: Story) -> list[tuple[str, str]]:
+    """For a licence officer, a clerk at a counter and an auditor; each on a licence that holds."""
+    from hub.demo.documents import COPY_REASON, FORGED, ISSUING, ISSUING_MATTER, SHOWN_KIND, STEM
+    from hub.demo.licences import BATCH_KIND, CASE_KIND
+    from hub.demo.population import FOLDER
+
+    papers = story.papers
+    _, case = story.licences.left(CASE_KIND)
+    card, _ = story.licences.left(SHOWN_KIND)
+    download = f"zhengtong licence download {card} --format ofd --days 30 --purpose {ISSUING_MATTER}"
+    download += f" --reason {COPY_REASON}"
+    return [
+        (f"zhengtong licence case show {case}", say("证照经办：两人审批的案卷", "officer: the case that two decided")),
+        (f"zhengtong licence find --kind {BATCH_KIND} --limit 5", say("证照经办：查找证照", "officer: find licences")),
+        (
+            f"zhengtong licence reconcile {BATCH_KIND}",
+            say("证照经办：核对记录与证照", "officer: compare records and licences"),
+        ),
+        ("zhengtong seal list", say("印章登记册", "the register of seals")),
+        (
+            f"{download} --by {ISSUING}:window-1 --out {shown(papers / 'another.ofd')}",
+            say("窗口：提供加注件", "clerk: hand out an annotated copy"),
+        ),
+        (f"zhengtong licence copies --licence {card}", say("窗口：已提供的加注件", "clerk: the copies handed out")),
+        (f"zhengtong verify {shown(papers / f'{STEM}.ofd')}", say("窗口：离线验证", "clerk: verify offline")),
+        (f"zhengtong verify {shown(papers / f'{FORGED}.pdf')}", say("篡改了姓名的 PDF", "a PDF with another name")),
+        (
+            f"zhengtong licence audit --folder {shown(papers / FOLDER)}",
+            say("审计：离线核对全部证照", "auditor: compare all licences offline"),
+        ),
+    ]

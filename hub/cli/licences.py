@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hub.cli.arguments import pair
+from hub.cli.kinds import kinds
 from hub.cli.language import LANG, say
+from hub.cli.licence_archive import add_archive_to
+from hub.cli.licence_audit import audit
+from hub.cli.licence_batches import batch
+from hub.cli.licence_cases import cases
+from hub.cli.licence_documents import add_documents_to
+from hub.cli.licence_keys import keys
 from hub.cli.output import NOT_FOUND, OK, fail, note, print_json, table
 from hub.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from licence.trust import TrustStore
 
 licence = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=say("电子证照", "Electronic licences"))
 
@@ -22,32 +37,24 @@ Officer = Annotated[str, typer.Option("--officer", help=say("经办岗位", "the
 Identifier = Annotated[
     str, typer.Argument(metavar="IDENTIFIER", help=say("证照标识", "licence identifier"), show_default=False)
 ]
-CHANGES = ("suspend", "resume", "revoke", "cancel", "expire", "withdraw")
-
-
-@licence.command("kinds", help=say("证照目录", "The catalogue of kinds"))
-def kinds(*, as_json: Json = False) -> int:
-    """List the kinds of the catalogue in force."""
-    from licence.kinds import load
-
-    found = load(Settings.from_environment().kinds)
-    if as_json:
-        print_json(
-            [
-                {"code": k.code, "name": k.name, "name_en": k.name_en, "issuer": k.issuer, "resource": k.resource}
-                for k in found
-            ]
-        )
-        return OK
-    headings = (
-        say("代码", "Code"),
-        say("名称", "Name"),
-        say("英文", "English"),
-        say("颁发部门", "Issuer"),
-        say("来源资源", "Resource"),
-    )
-    table("", headings, ([k.code, k.name, k.name_en, k.issuer, k.resource] for k in found))
-    return OK
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="FILE",
+        help=say(
+            "证照数据包写入此文件（默认写入证照目录）", "write the bundle there (default: the folder of licences)"
+        ),
+    ),
+]
+Second = Annotated[
+    str,
+    typer.Option(
+        "--second", help=say("第二名审批岗位（须两人审批的类型）", "second deciding role, for kinds decided by two")
+    ),
+]
+SIGNING = "signing"
+CHANGES = ("suspend", "resume", "revoke", "cancel", "expire", "withdraw", "transfer")
 
 
 @licence.command("issue", help=say("依据权威资源签发证照", "Issue from the authoritative resource"))
@@ -76,6 +83,7 @@ def issue(
     reason: Reason,
     ground: Ground,
     officer: Officer = "licence-officer",
+    out: Out = None,
     as_json: Json = False,
 ) -> int:
     """The holder's identifier is personal data, so it comes from a file or a prompt, never from the command line."""
@@ -86,8 +94,9 @@ def issue(
     found = office.kind(kind)
     named = dict(pair(text, "--record") for text in record or ())
     done = office.issue(found, holder, record=named, reason=reason, ground=ground, by=f"{found.issuer}:{officer}")
+    path = office.save_bundle(done.identifier, out)
     if as_json:
-        print_json({"ok": True, "identifier": done.identifier, "bundle": str(done.path), "entry": done.log_index})
+        print_json({"ok": True, "identifier": done.identifier, "bundle": str(path), "entry": done.log_index})
     else:
         note(
             say(
@@ -95,7 +104,7 @@ def issue(
                 f"Issued {found.name_en} {done.identifier} (log entry {done.log_index})",
             )
         )
-        print(done.path)
+        print(path)
     return OK
 
 
@@ -117,6 +126,7 @@ def _add_change(action: str) -> None:
         reason: Reason,
         ground: Ground,
         officer: Officer = "licence-officer",
+        second: Second = "",
         as_json: Json = False,
     ) -> int:
         from hub.licensing import Licensing
@@ -124,7 +134,9 @@ def _add_change(action: str) -> None:
         office = Licensing.open(Settings.from_environment())
         shown = office.show(identifier)
         department = office.kinds[shown["kind"]].issuer
-        state = office.change(identifier, chosen, by=department, reason=reason, ground=ground, officer=officer)
+        state = office.change(
+            identifier, chosen, by=department, reason=reason, ground=ground, officer=officer, second=second
+        )
         if as_json:
             print_json(
                 {
@@ -178,11 +190,24 @@ def show(identifier: Identifier, *, as_json: Json = False) -> int:
     return OK
 
 
+class Depth(StrEnum):
+    """How much `verify` tells."""
+
+    SIMPLE = "simple"
+    DETAILED = "detailed"
+    DIAGNOSTIC = "diagnostic"
+
+
 def verify(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help=say("证照文件（.licence.json）", "licence file (.licence.json)"), show_default=False
+            metavar="FILE",
+            help=say(
+                "证照数据包、PDF、OFD、电子印章、签章或二维码文本",
+                "licence bundle, PDF, OFD, seal, seal signature or QR text",
+            ),
+            show_default=False,
         ),
     ],
     *,
@@ -196,33 +221,137 @@ def verify(
         list[Path] | None,
         typer.Option("--status", help=say("状态列表文件或目录，可重复", "status list file or folder, may repeat")),
     ] = None,
-    at: Annotated[
-        str | None, typer.Option("--at", help=say("以此时刻判断（ISO 8601）", "judge as of this time (ISO 8601)"))
+    crl: Annotated[
+        list[Path] | None,
+        typer.Option("--crl", help=say("证书撤销列表文件，可重复", "certificate revocation list, may repeat")),
     ] = None,
+    history: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--history",
+            metavar="FILE|DIR",
+            help=say(
+                "状态列表历史文件或目录，用于判断过去的时刻，可重复",
+                "history of a status list, file or folder, for past times, may repeat",
+            ),
+        ),
+    ] = None,
+    certificates: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--cert",
+            help=say("寻找证书链所用的证书，可重复", "certificates that help to find the chain, may repeat"),
+        ),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="TIME|signing",
+            help=say(
+                "以此时刻判断（ISO 8601）；signing 为文件自称的签署时刻",
+                "judge as of this time (ISO 8601); signing: when the file says it was signed",
+            ),
+        ),
+    ] = None,
+    depth: Annotated[
+        Depth,
+        typer.Option("--depth", help=say("报告的详细程度", "how much is told")),
+    ] = Depth.DETAILED,
     as_json: Json = False,
 ) -> int:
-    """Offline: reads the file, the trust folder and status lists, nothing else; exit 0, 10, 11, 12 or 13."""
+    """Offline: reads the file, the trust folder and the lists given, nothing else; exit 0, 10, 11, 12 or 13."""
     from licence.trust import TrustStore
-    from licence.verify import verify as judge
+    from licence.trustlist_folder import judge_with_lists
+    from licence.verifying import diagnostic, simple
 
     settings = Settings.from_environment()
     try:
         data = file.read_bytes()
+        crls = [der for path in crl or () for der in _ders(path.read_bytes())]
+        pool = [der for path in certificates or () for der in _ders(path.read_bytes())]
+        pinned = TrustStore.load(trust or settings.trust)
+        lists = [settings.status] if status is None and trust is None else list(status or ())
+        tokens = [_token(f) for f in _files(lists, "*.jwt", "*.cwt")]
+        histories = [f.read_bytes() for f in _files(history or (), "*.json")]
     except OSError as error:
         fail(error, as_json=as_json)
         return NOT_FOUND
-    lists = [settings.status] if status is None and trust is None else list(status or ())
-    report = judge(data, TrustStore.load(trust or settings.trust), _moment(at), _tokens(lists))
-    if as_json:
+    moment = _signed_at(data, pinned) if at == SIGNING else _moment(at)
+    report, chosen = judge_with_lists(
+        trust or settings.trust,
+        data,
+        pinned,
+        moment,
+        now=datetime.now(UTC),
+        status_tokens=tokens,
+        crls=crls,
+        certificates=pool,
+        histories=histories,
+    )
+    pinned = chosen.trust
+    if chosen.name:
+        note(say(f"依据信任列表 {chosen.name} 验证。", f"Judged by trust list {chosen.name}."))
+    elif chosen.fault is not None:
+        note(chosen.fault.text(LANG))
+    if depth is Depth.DIAGNOSTIC:
+        given = {"crls": crls, "certificates": pool, "histories": histories}
+        print(diagnostic(report, data, pinned, moment, status_tokens=tokens, **given))
+    elif depth is Depth.SIMPLE and as_json:
+        sentence = simple(report, LANG).splitlines()[1]
+        print_json({"verdict": report.verdict.value, "exit_code": report.exit_code, "text": sentence})
+    elif depth is Depth.SIMPLE:
+        print(simple(report, LANG), end="")
+    elif as_json:
         print(report.to_json())
     else:
         print(report.text(LANG))
     return report.exit_code
 
 
-def _tokens(paths: list[Path]) -> list[str]:
-    files = [f for path in paths for f in (sorted(path.glob("*.jwt")) if path.is_dir() else [path])]
-    return [f.read_text(encoding="utf-8") for f in files]
+_PEM = re.compile(rb"-----BEGIN (X509 CRL|CERTIFICATE)-----(.*?)-----END \1-----", re.DOTALL)
+
+
+def _ders(data: bytes) -> list[bytes]:
+    """Certificates or lists in PEM, or the one that *data* is in DER; what is neither is named by the report."""
+    found = [m[2] for m in _PEM.finditer(data)]
+    try:
+        return [base64.b64decode(b"".join(text.split()), validate=True) for text in found] or [data]
+    except ValueError:
+        return [data]
+
+
+def _files(paths: Sequence[Path], *patterns: str) -> list[Path]:
+    """Each of *paths*; of a folder, the files in it whose names fit a pattern, by name."""
+    found: list[Path] = []
+    for path in paths:
+        found += sorted(f for p in patterns for f in path.glob(p)) if path.is_dir() else [path]
+    return found
+
+
+def _token(path: Path) -> str | bytes:
+    """A JWT is ASCII text; what is none is a CWT, which begins with a byte above 127 (RFC 9052 §4.2)."""
+    data = path.read_bytes()
+    try:
+        return data.decode("ascii")
+    except UnicodeDecodeError:
+        return data
+
+
+def _signed_at(data: bytes, pinned: TrustStore) -> datetime:
+    """When the file says it was signed; of one that cannot be read the report says why, as of now."""
+    from licence.errors import FormatError
+    from licence.verifying import signing_time
+
+    try:
+        at = signing_time(data, pinned)
+    except FormatError as fault:
+        if fault.code == "judge_no_signing_time":
+            raise typer.BadParameter(fault.text(LANG), param_hint="--at") from fault
+        return datetime.now(UTC)
+    told = at.isoformat(timespec="seconds")
+    note(say(f"以文件自称的签署时刻 {told} 判断。", f"Judged as of {told}, when the file says it was signed."))
+    return at
 
 
 def _moment(text: str | None) -> datetime:
@@ -232,8 +361,8 @@ def _moment(text: str | None) -> datetime:
         at = datetime.fromisoformat(text)
     except ValueError as error:
         message = say(
-            "应为 ISO 8601 时间，如 2026-11-22T08:00:00+08:00",
-            "an ISO 8601 time is wanted, e.g. 2026-11-22T08:00:00+08:00",
+            "应为 ISO 8601 时间（如 2026-11-22T08:00:00+08:00）或 signing",
+            "an ISO 8601 time (e.g. 2026-11-22T08:00:00+08:00) or `signing` is wanted",
         )
         raise typer.BadParameter(message, param_hint="--at") from error
     return at if at.tzinfo else at.astimezone()
@@ -241,5 +370,14 @@ def _moment(text: str | None) -> datetime:
 
 def add_to(app: typer.Typer) -> None:
     """Hang the commands into the tree."""
+    licence.add_typer(kinds, name="kinds")
+    licence.add_typer(batch, name="batch")
+    add_documents_to(licence)
+    licence.add_typer(keys, name="keys")
+    licence.add_typer(cases, name="case")
+    licence.add_typer(audit, name="audit")
+    add_archive_to(licence)
     app.add_typer(licence, name="licence")
-    app.command("verify", help=say("离线验证证照", "Verify a licence offline"))(verify)
+    app.command(
+        "verify", help=say("离线验证证照、文件、印章和二维码", "Verify a licence, document, seal or QR code offline")
+    )(verify)

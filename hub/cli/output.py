@@ -63,14 +63,54 @@ def _cell(value: object) -> str:
 # What a hub said of a call, by its HTTP status; any other is the request's own fault.
 _EXITS_OF_STATUS = {401: NOT_PERMITTED, 403: NOT_PERMITTED, 404: NOT_FOUND, 409: CONFLICT, 500: UNEXPECTED}
 
+# Errors of features, by their codes: whoever mistypes an option need not wait for all features to be loaded.
+_EXITS_OF_CODE = {
+    "licence_copy_unknown": NOT_FOUND,
+    "certificate_unknown": NOT_FOUND,
+    "hook_unknown": NOT_FOUND,
+    "licence_approval_missing": NOT_PERMITTED,
+    "licence_second_officer": NOT_PERMITTED,
+    "licence_copy_widens": NOT_PERMITTED,
+    "licence_code_not_yours": NOT_PERMITTED,
+    "batch_closed": NOT_PERMITTED,
+    "licence_pending": CONFLICT,
+    "licence_other_record": CONFLICT,
+    "licence_not_in_force": CONFLICT,
+    "licence_copy_ended": CONFLICT,
+    "wallet_licence_not_in_force": CONFLICT,
+    "key_step_refused": CONFLICT,
+    "batch_state": CONFLICT,
+    "hook_state": CONFLICT,
+    "hook_limit": CONFLICT,
+    "licence_store_damaged": DATA_INVALID,
+    "licence_document_drifted": DATA_INVALID,
+    "licence_document_refused": DATA_INVALID,
+    "licence_seal_not_repeatable": DATA_INVALID,
+    "licence_batch_too_large": DATA_INVALID,
+    "material_damaged": DATA_INVALID,
+    "material_content_refused": DATA_INVALID,
+    "material_rule": NOT_PERMITTED,
+    "seal_refused": USAGE,
+    "text_refused": USAGE,
+    "wallet_ask_matter": USAGE,
+    "wallet_ask_kind": USAGE,
+    "wallet_ask_fields": USAGE,
+    "too_fast": TRY_AGAIN,
+    "guesses_exhausted": TRY_AGAIN,
+    "signer_gone": TRY_AGAIN,
+    "answer_gone": NOT_FOUND,
+    "receipt_invalid": SIGNATURE_INVALID,
+    "signature_invalid": SIGNATURE_INVALID,
+}
 
-def exit_code_of(error: Exception) -> int:
+
+def exit_code_of(error: Exception) -> int:  # noqa: PLR0911 - a table, and what no table says
     """The exit code of an error of ours, by what the caller does next (docs/operations.md)."""
     from connectors.errors import ConnectorError
     from hub import errors as hub_errors
     from hub.batches.errors import ManifestInvalidError
     from hub.client import errors as client_errors
-    from licence.errors import LicenceError
+    from licence.errors import CodedError, LicenceError
     from warehouse.errors import CommitConflictError, WarehouseError
 
     codes: tuple[tuple[type[Exception] | tuple[type[Exception], ...], int], ...] = (
@@ -103,6 +143,9 @@ def exit_code_of(error: Exception) -> int:
     )
     if isinstance(error, ListUnreadableError) and error.why == "not_found":
         return NOT_FOUND
+    own = _EXITS_OF_CODE.get(error.code) if isinstance(error, hub_errors.HubError | CodedError) else None
+    if own is not None:
+        return own
     for kinds, code in codes:
         if isinstance(error, kinds):
             return code

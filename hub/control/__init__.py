@@ -3,6 +3,8 @@
 Rows here say what holds now; what happened, provably, is in the log. Use `Control` to open the database.
 """
 
+from hub.control.certificate_models import CertificateRow, RevocationListRow
+from hub.control.copy_models import DocumentPartRow, DocumentSignatureRow, LicenceCopyRow, OneTimeCodeRow
 from hub.control.database import (
     Control,
     Generations,
@@ -12,6 +14,8 @@ from hub.control.database import (
     raise_generation,
     row_dict,
 )
+from hub.control.licence_models import LicenceRow, StatusListRow
+from hub.control.material_models import MaterialRow, MaterialUseRow
 from hub.control.models import (
     AlertRow,
     Base,
@@ -29,7 +33,6 @@ from hub.control.models import (
     GrantUsage,
     HookDelivery,
     HookRow,
-    LicenceRow,
     ListVersion,
     Load,
     MissedQuery,
@@ -38,9 +41,17 @@ from hub.control.models import (
     Notice,
     PauseRow,
     ReconciliationRow,
-    StatusListRow,
     UsageState,
     VerifyMiss,
+)
+from hub.control.seal_models import SealApprovalRow, SealRegisterRow, SealRow, SealSignerRow, SealUseRow
+from hub.control.wallet_models import (
+    WalletCodeRow,
+    WalletCredentialRow,
+    WalletDeliveryRow,
+    WalletNonceRow,
+    WalletRequestRow,
+    WalletTokenRow,
 )
 
 __all__ = [
@@ -51,29 +62,48 @@ __all__ = [
     "Caller",
     "CaseEvent",
     "CaseRow",
+    "CertificateRow",
     "ClientCredential",
     "ClientRow",
     "Control",
     "ControlState",
     "DisputeMark",
+    "DocumentPartRow",
+    "DocumentSignatureRow",
     "DriftRow",
     "Generations",
     "GrantRow",
     "GrantUsage",
     "HookDelivery",
     "HookRow",
+    "LicenceCopyRow",
     "LicenceRow",
     "ListVersion",
     "Load",
+    "MaterialRow",
+    "MaterialUseRow",
     "MissedQuery",
     "NamedCall",
     "NonceRow",
     "Notice",
+    "OneTimeCodeRow",
     "PauseRow",
     "ReconciliationRow",
+    "RevocationListRow",
+    "SealApprovalRow",
+    "SealRegisterRow",
+    "SealRow",
+    "SealSignerRow",
+    "SealUseRow",
     "StatusListRow",
     "UsageState",
     "VerifyMiss",
+    "WalletCodeRow",
+    "WalletCredentialRow",
+    "WalletDeliveryRow",
+    "WalletNonceRow",
+    "WalletRequestRow",
+    "WalletTokenRow",
     "hold_generation",
     "insert_once",
     "open_engine",

@@ -1,4 +1,4 @@
-"""The tables of the control database: lists, callers, cases, grants, loads, licences, status lists.
+"""The tables of the control database: lists, callers, cases, grants, loads. Those of licences are modules beside this.
 
 Only the shape; who may change a row, and which log entry goes with the change, is the use cases' affair.
 The same models serve SQLite and PostgreSQL; `hub.migrations` creates and changes them.
@@ -412,41 +412,6 @@ class ReconciliationRow(Base):
     seconds: Mapped[float]
     report: Mapped[str] = mapped_column(Text)
     log_index: Mapped[int]
-
-
-class LicenceRow(Base):
-    """An electronic licence (电子证照) that was issued, its state and the history of its states."""
-
-    __tablename__ = "licences"
-    identifier: Mapped[str] = mapped_column(String(200), primary_key=True)
-    kind: Mapped[str] = mapped_column(String(40))
-    holder_hash: Mapped[str] = mapped_column(String(80), index=True)
-    resource: Mapped[str] = mapped_column(String(100))
-    status_list: Mapped[str]
-    status_index: Mapped[int]
-    state: Mapped[str] = mapped_column(String(20))
-    issued_at: Mapped[datetime]
-    valid_until: Mapped[datetime | None]
-    credential_digest: Mapped[str] = mapped_column(String(80))
-    log_index: Mapped[int | None]
-    bundle_path: Mapped[str | None] = mapped_column(Text)
-    history: Mapped[list[Any]] = mapped_column(JSON, default=list)
-    # Two licences in one slot of a status list would be revoked together.
-    __table_args__ = (UniqueConstraint("status_list", "status_index"),)
-
-
-class StatusListRow(Base):
-    """A licence status list: how many of its slots are taken, and the last token that was published."""
-
-    __tablename__ = "status_lists"
-    name: Mapped[str] = mapped_column(String(200), primary_key=True)
-    issuer: Mapped[str] = mapped_column(String(100))
-    size: Mapped[int]  # slots
-    next_index: Mapped[int]
-    published_at: Mapped[datetime | None]
-    valid_until: Mapped[datetime | None]
-    token_digest: Mapped[str | None] = mapped_column(String(80))
-    log_index: Mapped[int | None]
 
 
 class BatchRow(Base):

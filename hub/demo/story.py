@@ -6,10 +6,8 @@ a demonstration is only where the records come from (`hub.demo.city`) and who is
 
 from __future__ import annotations
 
-import base64
-import json
+import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,16 +19,19 @@ from hub.demo.attention import Attention
 from hub.demo.auditor import Auditor
 from hub.demo.calls import CALLED, MATTER, Calls
 from hub.demo.days import advance
+from hub.demo.documents import Documents, forge_bundle, verdict
 from hub.demo.faults import REFERENCES
 from hub.demo.follow import Follower
 from hub.demo.granted import give_grants
+from hub.demo.licences import Licences
+from hub.demo.population import audit_licences
 from hub.demo.processes import Processes
+from hub.demo.seals import give_seals
 from hub.demo.simulator import MarketSimulator
 from hub.demo.systems import ALL, WINDOW, Systems
-from hub.errors import DemoMissingError, LicenceExistsError
+from hub.errors import DemoMissingError
 from hub.evidence import Evidence
 from hub.files import replace_file
-from hub.licensing import Licensing
 from hub.loads import LoadReport, of_run
 from hub.office import Office
 from hub.published import Published, current_list
@@ -39,8 +40,6 @@ from hub.registry import dag_of
 from hub.scheduler import RunState
 from hub.storing import open_warehouse
 from licence.lifecycle import Action
-from licence.trust import TrustStore
-from licence.verify import verify
 from warehouse.errors import TableMissingError
 
 if TYPE_CHECKING:
@@ -50,14 +49,15 @@ if TYPE_CHECKING:
     from catalog.model import ResponsibilityList
     from hub.client import Client
     from hub.demo.manifest import CityManifest, DayChanges
+    from hub.demo.population import Audited
+    from hub.demo.seals import Given
     from hub.demo.systems import Registered
-    from hub.licensing import Issued
     from hub.scheduler import EmbeddedAirflow
     from hub.settings import Settings
-    from licence.report import VerificationReport
+    from licence.verifying.report import Report
     from warehouse.engine import Warehouse
 
-__all__ = ["CALLED", "DAGS", "DATA", "MATTER", "OFFICE", "STORY_KIND", "Story", "Verdicts", "forge"]
+__all__ = ["CALLED", "DAGS", "DATA", "MATTER", "OFFICE", "STORY_KIND", "Story", "Verdicts"]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA = REPOSITORY / "demo"
@@ -70,14 +70,18 @@ RUN_TIMEOUT_S = 1200
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """The same licence judged four times: as issued, as a tampered copy, after revocation, and where its files are."""
+    """The same licence judged as issued, as a tampered copy and after revocation, and where its files are.
+
+    *seen_s*: how many seconds after the decision a verifier found the revocation in the published status list.
+    """
 
     identifier: str
     bundle: Path
     tampered: Path
-    valid: VerificationReport
-    forged: VerificationReport
-    revoked: VerificationReport
+    valid: Report
+    forged: Report
+    revoked: Report
+    seen_s: float
 
 
 class Story:
@@ -274,53 +278,36 @@ class Story:
         """The warehouse, for picking whom the story is about."""
         return open_warehouse(self.settings)
 
-    # --- licences ------------------------------------------------------------------------------------------------
+    # --- seals and licences --------------------------------------------------------------------------------------
 
-    def issue_each_kind(self, lang: str) -> list[tuple[str, str, bool]]:
-        """A licence of every kind to the first holder of its resource: (kind's name, identifier, newly issued)."""
-        office = Licensing.open(self.settings)
-        done = []
-        for kind in office.kinds.values():
-            name = kind.name if lang == "zh" else kind.name_en
-            try:
-                issued = self._issue(office, kind.name)
-            except LicenceExistsError as exists:
-                done.append((name, str(exists.params["identifier"]), False))
-            else:
-                done.append((name, issued.identifier, True))
-        return done
+    @cached_property
+    def licences(self) -> Licences:
+        """The licence office, as its departments use it."""
+        return Licences(self.office, self.warehouse)
 
-    def _issue(self, office: Licensing, name: str) -> Issued:
-        """Issue for the first complete record of the kind's resource, named by its holder and its key."""
-        kind = office.kind(name)
-        resource = self.list_.by_code[kind.resource]
-        keys = [f.name for f in resource.key if f.lookup and f.name != kind.holder_field]
-        rows = self.warehouse.scan(kind.resource, None, None, [*dict.fromkeys([*kind.source_fields, *keys])])
-        required = [kind.holder_field, *keys, *(f.field for f in kind.face if f.required)]
-        complete = [row for row in rows if all(row.get(field) for field in required)]
-        first = min(complete, key=lambda row: (str(row[kind.holder_field]), *(str(row[key]) for key in keys)))
-        return office.issue(
-            kind,
-            str(first[kind.holder_field]),
-            record={key: str(first[key]) for key in keys},
-            reason="依申请签发",
-            ground=kind.name,
-            by=f"{kind.issuer}:licence-officer",
-        )
+    def give_seals(self) -> list[Given]:
+        """A licence-issuing seal for every issuing department."""
+        return give_seals(self.office, self.licences.kinds)
+
+    @cached_property
+    def documents(self) -> Documents:
+        """Licences as files. There must be seals."""
+        return Documents(self.office, self.licences, self.papers)
+
+    def audit_licences(self) -> Audited:
+        """All licences, handed over and audited."""
+        return audit_licences(self.office, self.papers)
 
     def judge(self) -> Verdicts:
         """Issue the story's licence if it is not in force, verify it, forge a copy, revoke it, verify again."""
-        office = Licensing.open(self.settings)
-        try:
-            identifier = self._issue(office, STORY_KIND).identifier
-        except LicenceExistsError as exists:
-            identifier = str(exists.params["identifier"])
-        bundle = self.settings.licences / f"{identifier}.licence.json"
-        tampered = self.settings.home / "demo" / "tampered.licence.json"
-        replace_file(tampered, forge(bundle.read_bytes()))
-        valid = self._verdict(bundle)
-        forged = self._verdict(tampered)
+        office = self.licences.licensing
+        identifier, _ = self.licences.issue(STORY_KIND)
+        bundle = office.save_bundle(identifier)
+        tampered = self.papers / "tampered.licence.json"
+        replace_file(tampered, forge_bundle(bundle.read_bytes()))
+        valid, forged = verdict(self.settings, bundle), verdict(self.settings, tampered)
         kind = office.kind(STORY_KIND)
+        decided = time.monotonic()
         office.change(
             identifier,
             Action.REVOKE,
@@ -329,20 +316,6 @@ class Story:
             ground="《中华人民共和国市场主体登记管理条例》第四十条",
             officer="licence-officer",
         )
-        return Verdicts(identifier, bundle, tampered, valid, forged, self._verdict(bundle))
-
-    def _verdict(self, file: Path) -> VerificationReport:
-        trust = TrustStore.load(self.settings.trust)
-        tokens = [path.read_text(encoding="utf-8") for path in sorted(self.settings.status.glob("*.jwt"))]
-        return verify(file.read_bytes(), trust, datetime.now(UTC), tokens)
-
-
-def forge(bundle: bytes) -> bytes:
-    """A copy of a licence with one disclosed value changed, as a forger with an editor would make it."""
-    plain = json.loads(bundle)
-    jwt, *disclosures = plain["credential"].split("~")
-    salt, name, value = json.loads(base64.urlsafe_b64decode(disclosures[0] + "=="))
-    forged = json.dumps([salt, name, f"{value}（改）"], ensure_ascii=False).encode()
-    disclosures[0] = base64.urlsafe_b64encode(forged).rstrip(b"=").decode()
-    plain["credential"] = "~".join([jwt, *disclosures])
-    return json.dumps(plain, ensure_ascii=False, indent=1).encode()
+        # The bundle still says what held when it was made; the list that is published meanwhile knows better.
+        revoked = verdict(self.settings, bundle)
+        return Verdicts(identifier, bundle, tampered, valid, forged, revoked, time.monotonic() - decided)

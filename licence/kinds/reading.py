@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
-from licence.errors import KindsInvalidError, KindsUnreadableError, PersonCodeError
+from licence.errors import IssueRefusedError, KindsInvalidError, KindsUnreadableError, PersonCodeError
 from licence.identifiers import ISSUER_LENGTH, TYPE_LENGTH
 from licence.model import (
     HOLDER_TYPES,
@@ -28,6 +28,7 @@ from licence.model import (
     Renewal,
 )
 from licence.persons import check_uscc
+from licence.predicates import check_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -199,7 +200,7 @@ class _Reader:
         }
         if len(self.faults) > before:
             return None
-        return LicenceKind(
+        found = LicenceKind(
             category=category,
             holder_type=holder_type,
             face=face,
@@ -208,6 +209,18 @@ class _Reader:
             validity_until=until,
             **more,
         )
+        return found if self.computable(found, members.get("predicates")) else None
+
+    def computable(self, kind: LicenceKind, node: yaml.Node | None) -> bool:
+        """Whether each predicate can be computed from the face; one that cannot is a fault on its line."""
+        items = node.value if isinstance(node, yaml.SequenceNode) else []
+        before = len(self.faults)
+        for item in items:
+            try:
+                check_name(kind, str(item.value))
+            except IssueRefusedError as refused:
+                self.fault(item, refused.code, **refused.finding_params)
+        return len(self.faults) == before
 
     def members(
         self, node: yaml.Node, where: str, required: tuple[str, ...], optional: tuple[str, ...]

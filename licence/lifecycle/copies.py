@@ -1,7 +1,10 @@
 """Annotated copies (加注件): a licence shown for one purpose, until a day, with a watermark that says so.
 
 The four fields follow GB/T 36903: JZJZZSJ when it was made, JZJZZZ by whom, JZJZZSY what for, JZJYXQJZSJ until when.
-Drawing the watermark on a page, and sealing the copy, is left to whoever renders it.
+Drawing the watermark on a page, and sealing the copy, is left to whoever renders it. The fields stand in what is
+sealed: in an OFD among its CustomDatas, in a PDF among its keywords (`to_keywords`), so that a verifier sees without a
+network what a copy is for and when it ended (`find_copy`, then `AnnotatedCopy.check_time`). That it was withdrawn
+since, only who made it can say, by its number.
 """
 
 from __future__ import annotations
@@ -21,7 +24,13 @@ if TYPE_CHECKING:
 # A copy serves one errand; half a year is the longest that an errand of the administration may take.
 MAX_DAYS: Final = 180
 MAX_TEXT: Final = 100
+#: Beside the four fields: the number under which who made the copy keeps it.
+NUMBER: Final = "zhengtong.copy"
+#: The licence's identifier, and the digest of the credential that a document was drawn from.
+IDENTIFIER: Final = "ZZBS"
+CREDENTIAL: Final = "zhengtong.credential"
 FIELDS: Final = ("JZJZZSJ", "JZJZZZ", "JZJZZSY", "JZJYXQJZSJ")
+_MARKS: Final = frozenset({*FIELDS, NUMBER, IDENTIFIER, CREDENTIAL})
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\+08:00")
 _FORM: Final = "%Y-%m-%dT%H:%M:%S+08:00"
 
@@ -80,6 +89,14 @@ class AnnotatedCopy:
             raise CopyRefusedError("copy_other_licence")
         if self.purpose != purpose:
             raise CopyRefusedError("copy_other_purpose", purpose=self.purpose)
+        self.check_time(at)
+
+    def check_time(self, at: datetime) -> None:
+        """Accept this copy at time *at*, whatever it is for.
+
+        Raises:
+            CopyRefusedError: ``copy_not_yet`` or ``copy_expired``.
+        """
         if at < self.made_at:
             raise CopyRefusedError("copy_not_yet", made=_time(self.made_at))
         if at >= self.valid_until:
@@ -107,6 +124,40 @@ def annotate(
     if licence_ends is not None and copy.valid_until > licence_ends:
         raise CopyRefusedError("copy_outlives_licence", limit=_time(licence_ends))
     return copy
+
+
+def find_copy(licence: str, facts: Mapping[str, str]) -> AnnotatedCopy | None:
+    """The annotation among the signed *facts* of a document (CustomDatas, keywords), None where it has none.
+
+    Raises:
+        CopyRefusedError: some of the four fields are there and not the others, or a copy's number without them, or one
+            is malformed.
+    """
+    found = {name: facts[name] for name in FIELDS if name in facts}
+    return AnnotatedCopy.parse(licence, found) if found or NUMBER in facts else None
+
+
+def to_keywords(facts: Mapping[str, str]) -> tuple[str, ...]:
+    """*facts* as keywords ``NAME=value``, for formats that know no other place; commas and per cents are escaped."""
+    return tuple(f"{name}={value.replace('%', '%25').replace(',', '%2C')}" for name, value in facts.items())
+
+
+def from_keywords(text: str) -> dict[str, str]:
+    """What `to_keywords` wrote and a format joined by commas; what is no ``NAME=value`` is passed over.
+
+    Raises:
+        CopyRefusedError: a name that means something here stands twice; of a stranger's the first counts.
+    """
+    found: dict[str, str] = {}
+    for part in text.split(","):
+        name, equals, value = part.strip().partition("=")
+        if not equals:
+            continue
+        if name not in found:
+            found[name] = value.replace("%2C", ",").replace("%25", "%")
+        elif name in _MARKS:
+            raise CopyRefusedError("copy_unreadable")
+    return found
 
 
 def _time(at: datetime) -> str:

@@ -329,6 +329,11 @@ def _need_two(dossier: Dossier, event: Event) -> None:
             raise _same(event, event.step)
 
 
+def same_person(officer: str, other: str) -> bool:
+    """Whether two numbers of officers are one person's: another width or case does not make another person."""
+    return _person(officer) == _person(other)
+
+
 def _person(officer: str) -> str:
     """One form of an officer's number: another width or case does not make another person."""
     return unicodedata.normalize("NFKC", officer).strip().casefold()

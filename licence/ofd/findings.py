@@ -13,6 +13,18 @@ OFD_FINDINGS: Final[dict[str, tuple[str, str]]] = {
         "The font `{font}` has no glyph for {codepoints}. Issue with a font that holds them; never leave them out.",
         "字库`{font}`缺少字符 {codepoints} 的字形。请更换含有这些字符的字库后签发，不得省略。",
     ),
+    "glyph_missing_in_field": (
+        "Field `{field}`: the font `{font}` has no glyph for {codepoints}. Use one that holds them; leave none out.",
+        "信息项“{field}”中：字库`{font}`缺少字符 {codepoints} 的字形。请更换含有这些字符的字库，不得省略。",
+    ),
+    "template_unknown": (
+        "There is no document template `{template}`. There are: {templates}.",
+        "没有文书模板`{template}`。现有：{templates}。",
+    ),
+    "picture_resolution": (
+        "A picture of a page has 1 to {limit} dots per inch.",
+        "页面图像的分辨率应为每英寸 1 至 {limit} 点。",
+    ),
     "font_unreadable": (
         "`{path}` cannot be read as an OpenType font of PostScript outlines ({detail}). Give another font file.",
         "`{path}`无法作为 PostScript 轮廓的 OpenType 字库读取（{detail}）。请更换字库文件。",

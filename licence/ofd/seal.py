@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from licence.errors import IssueRefusedError
@@ -65,7 +66,7 @@ def seal(files: Mapping[str, bytes], stamp: Stamp, sign: Callable[[bytes], bytes
 
 def _signature(covered: Mapping[str, bytes], stamp: Stamp) -> bytes:
     references = "".join(
-        f'<ofd:Reference FileRef="/{name}"><ofd:CheckValue>{base64.b64encode(digest(SM3, data)).decode()}'
+        f'<ofd:Reference FileRef="/{name}"><ofd:CheckValue>{_seal_check(data) if data is stamp.seal else _check(data)}'
         "</ofd:CheckValue></ofd:Reference>"
         for name, data in covered.items()
     )
@@ -80,3 +81,11 @@ def _signature(covered: Mapping[str, bytes], stamp: Stamp) -> bytes:
         f"<ofd:Seal><ofd:BaseLoc>/{SIGN_FOLDER}/Seal.esl</ofd:BaseLoc></ofd:Seal></ofd:SignedInfo>"
         f"<ofd:SignedValue>/{SIGN_FOLDER}/SignedValue.dat</ofd:SignedValue>",
     )
+
+
+def _check(data: bytes) -> str:
+    return base64.b64encode(digest(SM3, data)).decode()
+
+
+# A seal is the largest of the small files, and the same on every document it is put on.
+_seal_check = lru_cache(maxsize=256)(_check)

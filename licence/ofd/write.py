@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -14,7 +15,7 @@ from xml.sax.saxutils import escape as _escape
 from xml.sax.saxutils import quoteattr
 
 from licence.errors import IssueRefusedError
-from licence.ofd.layout import Image, Line, Page, Text
+from licence.ofd.layout import Image, Line, Page, Text, advances
 from licence.ofd.markup import NAMESPACE
 from licence.ofd.read import ROOT
 
@@ -29,7 +30,10 @@ SIGNATURES: Final = f"{FOLDER}/Signs/Signatures.xml"
 # The ids of a document are one sequence: first the font, then the pages, then what is on them.
 _FONT_ID = 1
 FIRST_PAGE_ID: Final = 2
-_BMP_LAST = 0xFFFF
+# A character beyond the first plane has a text code of its own: readers disagree on whether it counts once or twice in
+# DeltaX, and the whole line would shift.
+_RUN: Final = re.compile("[^\U00010000-\U0010ffff]+|.", re.DOTALL)
+_SOLID = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +64,9 @@ def write(licence: Licence, pages: Sequence[Page], font: Font) -> dict[str, byte
         contents.append(_page(page, font, picture_ids, next_id))
         next_id += 1 + len(page.items)
     files = {ROOT: _ofd(licence, hashlib.sha256(subset + b"".join(contents)).hexdigest()[:32])}
-    files[f"{FOLDER}/Document.xml"] = _document(pages, next_id)
-    files[f"{FOLDER}/PublicRes.xml"] = xml(
-        "Res",
-        f'<ofd:Fonts><ofd:Font ID="{_FONT_ID}" FontName={_quote(font.face)} FamilyName={_quote(font.face)}>'
-        "<ofd:FontFile>font_1.otf</ofd:FontFile></ofd:Font></ofd:Fonts>",
-        ' BaseLoc="Res"',
-    )
-    media = "".join(
-        f'<ofd:MultiMedia ID="{number}" Type="Image" Format="PNG"><ofd:MediaFile>image_{number}.png</ofd:MediaFile>'
-        "</ofd:MultiMedia>"
-        for number in picture_ids.values()
-    )
-    files[f"{FOLDER}/DocumentRes.xml"] = xml(
-        "Res", f"<ofd:MultiMedias>{media}</ofd:MultiMedias>" if media else "", ' BaseLoc="Res"'
-    )
+    files[f"{FOLDER}/Document.xml"] = _document(len(pages), pages[0].width, pages[0].height, next_id)
+    files[f"{FOLDER}/PublicRes.xml"] = _fonts(font.face)
+    files[f"{FOLDER}/DocumentRes.xml"] = _media(first_picture, len(pictures))
     for number, content in enumerate(contents):
         files[f"{FOLDER}/Pages/Page_{number}/Content.xml"] = content
     files[f"{FOLDER}/Res/font_1.otf"] = subset
@@ -102,27 +94,49 @@ def _ofd(licence: Licence, content: str) -> bytes:
     )
 
 
-def _document(pages: Sequence[Page], next_id: int) -> bytes:
+# These three are the same for all licences of a kind, or nearly.
+@lru_cache(maxsize=256)
+def _document(count: int, width: float, height: float, next_id: int) -> bytes:
     listed = "".join(
         f'<ofd:Page ID="{FIRST_PAGE_ID + number}" BaseLoc="Pages/Page_{number}/Content.xml"/>'
-        for number in range(len(pages))
+        for number in range(count)
     )
     return xml(
         "Document",
         f"<ofd:CommonData><ofd:MaxUnitID>{next_id}</ofd:MaxUnitID><ofd:PageArea><ofd:PhysicalBox>"
-        f"{numbers(0, 0, pages[0].width, pages[0].height)}</ofd:PhysicalBox></ofd:PageArea>"
+        f"{numbers(0, 0, width, height)}</ofd:PhysicalBox></ofd:PageArea>"
         "<ofd:PublicRes>PublicRes.xml</ofd:PublicRes><ofd:DocumentRes>DocumentRes.xml</ofd:DocumentRes>"
         f"</ofd:CommonData><ofd:Pages>{listed}</ofd:Pages>",
     )
+
+
+@lru_cache(maxsize=16)
+def _fonts(face: str) -> bytes:
+    return xml(
+        "Res",
+        f'<ofd:Fonts><ofd:Font ID="{_FONT_ID}" FontName={_quote(face)} FamilyName={_quote(face)}>'
+        "<ofd:FontFile>font_1.otf</ofd:FontFile></ofd:Font></ofd:Fonts>",
+        ' BaseLoc="Res"',
+    )
+
+
+@lru_cache(maxsize=64)
+def _media(first: int, count: int) -> bytes:
+    media = "".join(
+        f'<ofd:MultiMedia ID="{number}" Type="Image" Format="PNG"><ofd:MediaFile>image_{number}.png</ofd:MediaFile>'
+        "</ofd:MultiMedia>"
+        for number in range(first, first + count)
+    )
+    return xml("Res", f"<ofd:MultiMedias>{media}</ofd:MultiMedias>" if media else "", ' BaseLoc="Res"')
 
 
 def _page(page: Page, font: Font, pictures: Mapping[bytes, int], first: int) -> bytes:
     shown = []
     for number, item in enumerate(page.items, start=first + 1):
         if isinstance(item, Text):
-            shown.append(_text(item, font, number, page))
+            shown.append(f'<ofd:TextObject ID="{number}" {_text(item, font, page)}</ofd:TextObject>')
         elif isinstance(item, Line):
-            shown.append(_line(item, number))
+            shown.append(f'<ofd:PathObject ID="{number}" {_line(item)}</ofd:PathObject>')
         else:
             shown.append(
                 f'<ofd:ImageObject ID="{number}" Boundary="{numbers(item.x, item.y, item.width, item.height)}" '
@@ -135,61 +149,65 @@ def _page(page: Page, font: Font, pictures: Mapping[bytes, int], first: int) -> 
     )
 
 
-def _text(item: Text, font: Font, number: int, page: Page) -> str:
-    """A text object whose every character has its place, so that no reader's own metrics move it."""
+def _text(item: Text, font: Font, page: Page) -> str:
+    """A text object, from behind its id, whose every character has its place: no reader's own metrics move it."""
     scale = item.size / font.units_per_em
-    advances = [font.advance(c) * scale for c in item.text]
-    high = (font.ascent + font.descent) * scale
     rise = font.ascent * scale
+    x, y = (0.0, 0.0) if item.turn else (0.0, rise)
+    advance, deltas = advances(font).__getitem__, _deltas(font, item.size).__getitem__
+    codes = []
+    for run in _RUN.findall(item.text):
+        moves = f' DeltaX="{" ".join(map(deltas, run[:-1]))}"' if len(run) > 1 else ""
+        codes.append(f'<ofd:TextCode X="{_number(x)}" Y="{_number(y)}"{moves}>{escape(run)}</ofd:TextCode>')
+        x += sum(map(advance, run)) * scale
     if item.turn:
         # A turned text takes the page as its box: readers clip at the box.
         angle = math.radians(item.turn)
         turn = numbers(math.cos(angle), -math.sin(angle), math.sin(angle), math.cos(angle), item.x, item.y)
-        place, x0, y0 = f'Boundary="{numbers(0, 0, page.width, page.height)}" CTM="{turn}"', 0.0, 0.0
+        place = f'Boundary="{numbers(0, 0, page.width, page.height)}" CTM="{turn}"'
     else:
-        place, x0, y0 = f'Boundary="{numbers(item.x, item.y - rise, max(sum(advances), 1.0), high)}"', 0.0, rise
-    alpha = f' Alpha="{item.alpha}"' if item.alpha != 255 else ""  # noqa: PLR2004 - 255 is solid.
-    return (
-        f'<ofd:TextObject ID="{number}" {place} Font="{_FONT_ID}" Size="{numbers(item.size)}"{alpha}>'
-        f'<ofd:FillColor Value="{numbers(*item.colour)}"/>{_codes(item.text, advances, x0, y0)}</ofd:TextObject>'
-    )
+        high = (font.ascent + font.descent) * scale
+        place = f'Boundary="{numbers(item.x, item.y - rise, max(x, 1.0), high)}"'
+    return f"{place} {_ink(item.size, item.colour, item.alpha)}{''.join(codes)}"
 
 
-def _codes(text: str, advances: list[float], x: float, y: float) -> str:
-    """The text codes of a line.
+class _Deltas(dict[str, str]):
+    """Character → its advance in millimetres as DeltaX writes it."""
 
-    A character beyond the first plane has a code of its own: readers disagree on whether it counts once or twice in
-    DeltaX, and the whole line would shift.
-    """
-    runs: list[tuple[float, list[str], list[float]]] = []
-    alone = True
-    for character, advance in zip(text, advances, strict=True):
-        beyond = ord(character) > _BMP_LAST
-        if alone or beyond:
-            runs.append((x, [], []))
-        runs[-1][1].append(character)
-        runs[-1][2].append(advance)
-        alone = beyond
-        x += advance
-    codes = []
-    for start, run, widths in runs:
-        deltas = f' DeltaX="{numbers(*widths[:-1])}"' if len(run) > 1 else ""
-        codes.append(
-            f'<ofd:TextCode X="{numbers(start)}" Y="{numbers(y)}"{deltas}>{escape("".join(run))}</ofd:TextCode>'
-        )
-    return "".join(codes)
+    def __init__(self, font: Font, size: float) -> None:
+        super().__init__()
+        self._font, self._scale = font, size / font.units_per_em
+
+    def __missing__(self, character: str) -> str:
+        self[character] = written = _number(self._font.advance(character) * self._scale)
+        return written
 
 
-def _line(item: Line, number: int) -> str:
+# Text has three sizes on a page; titles that are scaled to fit add some.
+@lru_cache(maxsize=32)
+def _deltas(font: Font, size: float) -> Mapping[str, str]:
+    return _Deltas(font, size)
+
+
+@lru_cache(maxsize=256)
+def _ink(size: float, colour: tuple[int, int, int], alpha: int) -> str:
+    thin = f' Alpha="{alpha}"' if alpha != _SOLID else ""
+    return f'Font="{_FONT_ID}" Size="{numbers(size)}"{thin}><ofd:FillColor Value="{numbers(*colour)}"/>'
+
+
+# Frames and rules are the same on every page of a kind.
+@lru_cache(maxsize=256)
+def _line(item: Line) -> str:
+    """A path object, from behind its id."""
     left, top = min(item.x1, item.x2), min(item.y1, item.y2)
     half = item.width / 2
     box = numbers(left - half, top - half, abs(item.x2 - item.x1) + item.width, abs(item.y2 - item.y1) + item.width)
     start = numbers(item.x1 - left + half, item.y1 - top + half)
     end = numbers(item.x2 - left + half, item.y2 - top + half)
     return (
-        f'<ofd:PathObject ID="{number}" Boundary="{box}" LineWidth="{numbers(item.width)}" Stroke="true">'
+        f'Boundary="{box}" LineWidth="{numbers(item.width)}" Stroke="true">'
         f'<ofd:StrokeColor Value="{numbers(*item.colour)}"/><ofd:AbbreviatedData>M {start} L {end}'
-        "</ofd:AbbreviatedData></ofd:PathObject>"
+        "</ofd:AbbreviatedData>"
     )
 
 
@@ -201,7 +219,9 @@ def numbers(*values: float) -> str:
 # The advances of one size are few and come back in every line.
 @lru_cache(maxsize=4096)
 def _number(value: float) -> str:
-    return f"{value:.3f}".rstrip("0").rstrip(".") if value % 1 else f"{value:.0f}"
+    written = f"{value:.3f}".rstrip("0").rstrip(".") if value % 1 else f"{value:.0f}"
+    # Zero has two signs, which are equal: which of them is kept here must not show.
+    return "0" if written == "-0" else written
 
 
 def escape(text: str) -> str:

@@ -105,6 +105,31 @@ PDF_FINDINGS: Mapping[str, tuple[str, str]] = {
         "The PDF was changed after it was signed ({detail}).",
         "PDF 在签名之后被修改（{detail}）。",
     ),
+    # Long-term forms.
+    "pdf_level_reached": (
+        "The PDF is at level {level} already; nothing was added.",
+        "该 PDF 已达到 {level} 级，未追加任何内容。",
+    ),
+    "pdf_level_missing": (
+        "The PDF is not at level {level} yet. Raise it to that level first.",
+        "该 PDF 尚未达到 {level} 级，请先补足该级内容。",
+    ),
+    "pdf_no_room": (
+        "The time stamp is {needed} bytes too long for the room left. Seal with more room.",
+        "预留空间不足，时间戳多出 {needed} 字节。请在签章时预留更多空间。",
+    ),
+    "pdf_material_incomplete": (
+        "No current revocation list says anything about `{subject}`. Fetch its issuer's list, then try again.",
+        "没有现行的证书撤销列表涉及`{subject}`。请取得其签发机构的列表后重试。",
+    ),
+    "pdf_archive_late": (
+        "The certificate of the newest time stamp ended at {limit}; it can no longer be renewed.",
+        "最近一枚时间戳的证书已于 {limit} 到期，无法再续。",
+    ),
+    "pdf_extra_missing": (
+        "Long-term documents need the extra `documents`: pip install 'zhengtong[documents]'.",
+        "制作长期文档需安装附加组件 documents：pip install 'zhengtong[documents]'。",
+    ),
     # Time stamps (RFC 3161).
     "timestamp_refused": (
         "The time-stamping authority refused the request (status {status}).",

@@ -89,25 +89,32 @@ def _unfiltered(rows: bytes, stride: int, samples: int) -> bytes:
         kind = rows[at]
         if kind > _PAETH:
             _refuse()
-        for i in range(stride if kind else 0):
-            left = row[i - samples] if i >= samples else 0
-            corner = above[i - samples] if i >= samples else 0
-            row[i] = (row[i] + _predicted(kind, left, above[i], corner)) & 0xFF
+        # Most of a seal is empty ground: where nothing was written there is nothing to foresee.
+        if kind == _UP and not any(row):
+            row = above
+        elif kind and (any(row) or any(above)):
+            _unfilter(row, above, kind, samples)
         done += row
         above = row
     return bytes(done)
 
 
-def _predicted(kind: int, left: int, up: int, corner: int) -> int:
-    """What the filter *kind* foresees of a sample (PNG §9.2)."""
-    if kind == _SUB:
-        return left
-    if kind == _UP:
-        return up
-    if kind == _AVERAGE:
-        return (left + up) // 2
-    guess = left + up - corner
-    return min((left, up, corner), key=lambda sample: abs(guess - sample))
+def _unfilter(row: bytearray, above: bytearray, kind: int, samples: int) -> None:
+    """Undo filter *kind* of *row* in its place (PNG §9.2)."""
+    for i, written in enumerate(row):
+        left, corner = (row[i - samples], above[i - samples]) if i >= samples else (0, 0)
+        up = above[i]
+        if kind == _SUB:
+            foreseen = left
+        elif kind == _UP:
+            foreseen = up
+        elif kind == _AVERAGE:
+            foreseen = (left + up) // 2
+        else:
+            to_left, to_up, to_corner = abs(up - corner), abs(left - corner), abs(left + up - 2 * corner)
+            nearer = up if to_up <= to_corner else corner
+            foreseen = left if to_left <= min(to_up, to_corner) else nearer
+        row[i] = (written + foreseen) & 0xFF
 
 
 def _refuse() -> NoReturn:

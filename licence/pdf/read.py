@@ -30,10 +30,22 @@ MAX_SIGNATURES = 32
 MAX_FIELDS = 4000
 MAX_FIELD_DEPTH = 16
 MAX_MATERIAL = 256
+# Characters of a text for showing; and of keywords, in which the marks of a copy may take two thousand.
+MAX_SHOWN = 500
+MAX_KEYWORDS = 8000
 _HEX = re.compile(rb"<(?:[0-9a-f]+|[0-9A-F]+)>")
 _DATE = re.compile(r"D:(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:Z(?:00'?00'?)?|([+-])(\d\d)'?(\d\d)'?)")
 _SUB_FILTERS = {"ETSI.CAdES.detached", "adbe.pkcs7.detached"}
 _STAMP_SUB_FILTER = "ETSI.RFC3161"
+
+
+class Level(StrEnum):
+    """The level of PAdES (EN 319 142-1 §6) whose parts a file holds; what they are worth is judged elsewhere."""
+
+    B_B = "B-B"
+    B_T = "B-T"
+    B_LT = "B-LT"
+    B_LTA = "B-LTA"
 
 
 class Coverage(StrEnum):
@@ -49,7 +61,8 @@ class PdfSignature:
     """A signature that holds. *chain* is DER, leaf first, and still to be judged; so are *stamps* (tokens, RFC 3161).
 
     *certification* is the P of DocMDP (1 to 3), None for an approval signature. *claimed_at*, *name* and *reason* are
-    the signer's claims. *signature* is the value that *stamps* are of.
+    the signer's claims. *signature* is the value that *stamps* are of, *gap* where it stands in the file. *unsigned*
+    are the attributes that nobody signed and nothing here looks at, as the DER of their names.
     """
 
     field: str
@@ -62,26 +75,47 @@ class PdfSignature:
     reason: str
     signature: bytes
     stamps: tuple[bytes, ...]
+    gap: tuple[int, int]
+    unsigned: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PdfStamp:
-    """A document time stamp that holds; its chain is still to be judged."""
+    """A document time stamp that holds; its chain is still to be judged.
+
+    *archives*: there was validation material before it, which it covers.
+    """
 
     field: str
     coverage: Coverage
     stamp: TimeStamp
+    archives: bool
 
 
 @dataclass(frozen=True, slots=True)
 class PdfFacts:
-    """Everything signed in one file, in the order of signing, and the validation material (DSS) nobody vouches for."""
+    """Everything signed in one file, in the order of signing, and the validation material (DSS).
+
+    Nobody vouches for the material; *keywords* are signed. From *loose_from* on no signature and no time stamp covers
+    the file: there is material or nothing.
+    """
 
     signatures: tuple[PdfSignature, ...]
     stamps: tuple[PdfStamp, ...]
     certificates: tuple[bytes, ...]
     crls: tuple[bytes, ...]
     ocsps: tuple[bytes, ...]
+    loose_from: int
+    keywords: str
+
+    @property
+    def level(self) -> Level:
+        """The highest level whose parts are there."""
+        if not self.stamps and not any(s.stamps for s in self.signatures):
+            return Level.B_B
+        if not self.certificates or not (self.crls or self.ocsps):
+            return Level.B_T
+        return Level.B_LTA if any(s.archives for s in self.stamps) else Level.B_LT
 
 
 def read_signatures(data: bytes, suites: Iterable[str]) -> PdfFacts:
@@ -104,10 +138,16 @@ def read_signatures(data: bytes, suites: Iterable[str]) -> PdfFacts:
         coverage = Coverage.WHOLE_FILE if entry.end == len(data) else Coverage.BEFORE_ARCHIVING
         if entry.value.get("SubFilter") == _STAMP_SUB_FILTER:
             stamp = timestamps.verify(entry.contents, _parts(data, entry), suites=allowed)
-            stamps.append(PdfStamp(entry.name, coverage, stamp))
+            stamps.append(PdfStamp(entry.name, coverage, stamp, _archives(file, entry)))
         else:
             signatures.append(_signature(file, entry, coverage, allowed))
-    return PdfFacts(tuple(signatures), tuple(stamps), *_material(file))
+    return PdfFacts(tuple(signatures), tuple(stamps), *_material(file), found[-1].end, _keywords(file))
+
+
+def _archives(file: PdfFile, field: _Field) -> bool:
+    """Whether the revision that ends with *field* holds validation material."""
+    since = next(i for i, s in enumerate(file.sections) if s.offset < field.end)
+    return file.catalog(since).get("DSS") is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +263,8 @@ def _signature(file: PdfFile, field: _Field, coverage: Coverage, suites: tuple[s
         reason=_text(value.get("Reason")),
         signature=checked.signature,
         stamps=tuple(t.raw for t in tokens),
+        gap=(field.gap_start, field.gap_end),
+        unsigned=tuple(sorted(checked.unsigned.keys() - {der.write_oid(cms.SIGNATURE_TIME_STAMP)})),
     )
 
 
@@ -257,8 +299,14 @@ def _material(file: PdfFile) -> tuple[tuple[bytes, ...], tuple[bytes, ...], tupl
     return certificates, crls, ocsps
 
 
-def _text(value: Object) -> str:
-    """A text string (§7.9.2.2) for showing; nothing for what is none."""
+def _keywords(file: PdfFile) -> str:
+    """Keywords of the document information, which no update may change; "" for none."""
+    info = file.get(file.sections[0].trailer.get("Info"))
+    return _text(file.get(info.get("Keywords")), MAX_KEYWORDS) if isinstance(info, dict) else ""
+
+
+def _text(value: Object, limit: int = MAX_SHOWN) -> str:
+    """A text string (§7.9.2.2), printable and of *limit* characters at most; nothing for what is none."""
     if not isinstance(value, Text):
         return ""
     if value.value.startswith(b"\xfe\xff"):
@@ -267,7 +315,7 @@ def _text(value: Object) -> str:
         text = value.value[3:].decode("utf-8", "replace")
     else:
         text = value.value.decode("latin-1")
-    return "".join(c for c in text if c.isprintable())[:500]
+    return "".join(c for c in text if c.isprintable())[:limit]
 
 
 def _date(text: str) -> datetime | None:

@@ -80,7 +80,40 @@ def check_update(file: PdfFile, index: int, start: int) -> int:
             _check_metadata(old, new)
         elif not _same(old, new):
             _refuse("object")
+    _check_accounted(file, index, written, shown)
     return end
+
+
+def _check_accounted(file: PdfFile, index: int, written: set[int], shown: _Shown) -> None:
+    """Every object that the update brings hangs on the validation material or on what was shown before.
+
+    Others show nothing now; but they are no part of archiving, and what hides in them nobody would ever see.
+    """
+    section = file.sections[index]
+    holders = {e.container for e in section.entries.values() if e.container}
+    waiting = written - shown.numbers - holders - {section.own}
+    todo: list[Object] = [file.catalog(index).get("DSS")]
+    todo += [file.get(Ref(number, 0), index) for number in written & shown.numbers]
+    seen: set[int] = set()
+    while todo and waiting:
+        value = todo.pop()
+        file.compared += 1
+        if file.compared > MAX_COMPARED:
+            _refuse("too many objects")
+        if isinstance(value, Ref):
+            if value.number in seen or value.number in shown.numbers:
+                continue
+            seen.add(value.number)
+            waiting.discard(value.number)
+            value = file.get(value, index)
+        if isinstance(value, Stream):
+            value = value.entries
+        if isinstance(value, dict):
+            todo.extend(value.values())
+        elif isinstance(value, list):
+            todo.extend(value)
+    if waiting:
+        _refuse("object")
 
 
 def _check_layout(file: PdfFile, index: int, start: int) -> int:

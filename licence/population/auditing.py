@@ -9,7 +9,7 @@ Getting log folder, tokens, rows and figures to the auditor is others' part; so 
 5. each row of the database must be what the log says, each licence of the log must have one row;
 6. the figures must agree: database = log = lists = published.
 
-Memory: some 50 bytes for each slot of a status list, whatever the length of log and rows.
+Memory: some 60 bytes for each slot of a status list, whatever the length of log and rows.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from licence.lifecycle import State, status_of
 from licence.model import Fault
 from licence.population.model import PENDING, Count, PopulationReport
 from licence.status.authentic import authentic_token
-from licence.status.events import Changed, Issued, Published
+from licence.status.events import Bound, Changed, Issued, Published
 from licence.status.lists import SHARD_SLOTS, Status, token_digest
 from licence.status.projection import Projection, count_statuses
 
@@ -60,6 +60,7 @@ class _Audit:
     change_within: timedelta
     publish_within: timedelta
     projection: Projection
+    visible_within: timedelta | None = None
     findings: list[Fault] = field(default_factory=list)
     tally: Counter[str] = field(default_factory=Counter)
     # By slot: half a hash of the credential's digest, the log index of the issue, the state, the kind's number, and
@@ -69,9 +70,12 @@ class _Audit:
     states: bytearray = field(default_factory=bytearray)
     kinds: array[int] = field(default_factory=lambda: array("H"))
     changed: array[float] = field(default_factory=lambda: array("d"))
+    # When the list that shows that change was published; 0 while none is.
+    shown: array[float] = field(default_factory=lambda: array("d"))
     kind_numbers: dict[str, int] = field(default_factory=dict)
     # By list: when the oldest change was logged that no token shows yet, and the newest publication.
     waiting: dict[str, datetime] = field(default_factory=dict)
+    hidden: dict[str, list[int]] = field(default_factory=dict)
     newest: dict[str, int] = field(default_factory=dict)
     found_tokens: dict[str, int] = field(default_factory=dict)
     listed: Counter[Status] = field(default_factory=Counter)
@@ -93,14 +97,16 @@ def audit_population(
     at: datetime,
     change_within: timedelta = CHANGE_WITHIN,
     publish_within: timedelta = PUBLISH_WITHIN,
+    visible_within: timedelta | None = None,
     slots: int = SHARD_SLOTS,
 ) -> PopulationReport:
     """Audit the log folder *log*, the newest token of each status list, the database's *rows* and published *totals*.
 
-    *issuers* by their unified social credit codes. What is wrong with any of these is a finding, never an exception;
+    *issuers* by their unified social credit codes. *visible_within*: from the decision, as its row has it, to the list
+    that shows it; None: not looked at. What is wrong with any of these is a finding, never an exception;
     *rows* and *tokens* are read once, and errors of their own iterators pass through.
     """
-    audit = _Audit(at, issuers, change_within, publish_within, Projection(slots))
+    audit = _Audit(at, issuers, change_within, publish_within, Projection(slots), visible_within)
     size, root = _check_log(audit, log, trust)  # Step 1.
     given = _read_tokens(audit, tokens, trust)  # Step 2.
     _fold(audit, log, size, given)  # Steps 3 and 4.
@@ -167,6 +173,9 @@ def _take(audit: _Audit, data: bytes, given: Mapping[str, tuple[str, bytes]]) ->
     if isinstance(event, Issued):
         _keep(audit, event)
         _check_issue(audit, event)
+    elif isinstance(event, Bound):
+        # Sealed anew, hence by a key that must have been its issuer's then.
+        _check_issue(audit, event)
     elif isinstance(event, Changed):
         place = audit.projection.place(event.licence)
         if place is None:
@@ -176,6 +185,8 @@ def _take(audit: _Audit, data: bytes, given: Mapping[str, tuple[str, bytes]]) ->
             # The first entry of a change counts: two revocations at once were visible with the first.
             audit.changed[place] = event.at.timestamp()
             audit.waiting.setdefault(touched, event.at)
+            audit.shown[place] = 0.0
+            audit.hidden.setdefault(touched, []).append(place)
     elif isinstance(event, Published):
         _check_token(audit, event, given)
 
@@ -191,6 +202,7 @@ def _keep(audit: _Audit, event: Issued) -> None:
         audit.indices.frombytes(bytes(more * audit.indices.itemsize))
         audit.kinds.frombytes(bytes(more * audit.kinds.itemsize))
         audit.changed.frombytes(bytes(more * audit.changed.itemsize))
+        audit.shown.frombytes(bytes(more * audit.shown.itemsize))
     audit.digests[place * _DIGEST_BYTES : (place + 1) * _DIGEST_BYTES] = _half(event.credential)
     audit.indices[place] = event.index
     audit.states[place] = int(State.VALID)
@@ -207,7 +219,7 @@ def _kind_number(audit: _Audit, kind: str) -> int:
     return known.setdefault(kind, len(known) + 1) if len(known) < (1 << 16) - 2 else known.get(kind, (1 << 16) - 1)
 
 
-def _check_issue(audit: _Audit, event: Issued) -> None:
+def _check_issue(audit: _Audit, event: Issued | Bound) -> None:
     where = f"entry {event.index}"
     try:
         identifier = LicenceIdentifier.parse(event.licence)
@@ -230,6 +242,8 @@ def _check_issue(audit: _Audit, event: Issued) -> None:
 def _check_token(audit: _Audit, event: Published, given: Mapping[str, tuple[str, bytes]]) -> None:
     audit.newest[event.uri] = event.index
     waited = audit.waiting.pop(event.uri, None)
+    for place in audit.hidden.pop(event.uri, ()):
+        audit.shown[place] = event.at.timestamp()
     if waited is not None:
         _check_publication(audit, event.uri, waited, event.at, f"entry {event.index}")
     uri, packed = given.get(event.token, ("", b""))
@@ -322,7 +336,12 @@ def _check_row(audit: _Audit, row: LicenceRow, place: int, where: str, found: Co
     logged = audit.changed[place]
     if row.changed_at is None or not logged:
         return
-    late = logged - row.changed_at.timestamp()
+    decided = row.changed_at.timestamp()
+    visible = (audit.shown[place] or audit.at.timestamp()) - decided
+    if audit.visible_within is not None and visible > audit.visible_within.total_seconds():
+        told = {"seconds": int(visible), "limit": int(audit.visible_within.total_seconds())}
+        audit.find("population_late_visible", where, licence=row.identifier, **told)
+    late = logged - decided
     if late > audit.change_within.total_seconds():
         told = {"seconds": int(late), "limit": int(audit.change_within.total_seconds())}
         audit.find("population_late_change", where, licence=row.identifier, **told)

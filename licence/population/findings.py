@@ -49,6 +49,10 @@ POPULATION_FINDINGS: Mapping[str, tuple[str, str]] = {
         "The change of licence `{licence}` was logged {seconds} s after it was made; {limit} s are allowed.",
         "证照`{licence}`的状态变更在作出 {seconds} 秒后才记入日志，限 {limit} 秒。",
     ),
+    "population_late_visible": (
+        "The change of licence `{licence}` showed in a list {seconds} s after it was decided; {limit} s are allowed.",
+        "证照`{licence}`的状态变更作出 {seconds} 秒后才见于已发布的状态列表，限 {limit} 秒。",
+    ),
     "population_late_publication": (
         "A change in status list `{uri}` was published {seconds} s after it was logged; {limit} s are allowed.",
         "状态列表`{uri}`的变更在记入日志 {seconds} 秒后才发布，限 {limit} 秒。",
@@ -72,5 +76,10 @@ POPULATION_FINDINGS: Mapping[str, tuple[str, str]] = {
     "population_counts_differ": (
         "The figures for {what} differ: database {database}, log {log}, lists {lists}, published {published}.",
         "{what} 的数目不一致：数据库 {database}，日志 {log}，状态列表 {lists}，公布 {published}。",
+    ),
+    "audit_file_malformed": ("`{name}` is not of the form that is audited.", "`{name}`的格式不符合审计要求。"),
+    "audit_row_malformed": (
+        "Line {line} of the rows is malformed. Have the rows exported again.",
+        "数据行第 {line} 行格式错误。请重新导出。",
     ),
 }

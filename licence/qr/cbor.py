@@ -60,8 +60,8 @@ def _head(major: int, argument: int) -> bytes:
     return bytes([major << 5 | _DIRECT + power]) + argument.to_bytes(1 << power, "big")
 
 
-def decode(data: bytes, *, max_bytes: int) -> Value:
-    """The value whose `encode` is *data*; arrays come back as tuples.
+def decode(data: bytes, *, max_bytes: int, ordered: bool = True) -> Value:
+    """The value whose `encode` is *data*; arrays come back as tuples. Not *ordered*: members of maps in any order.
 
     Raises:
         FormatError: more than *max_bytes*, or not such an encoding: another type, a longer head than needed, keys out
@@ -69,7 +69,7 @@ def decode(data: bytes, *, max_bytes: int) -> Value:
     """
     if len(data) > max_bytes:
         raise FormatError("too_large", what="CBOR", limit=max_bytes)
-    reader = _Reader(data)
+    reader = _Reader(data, ordered)
     value = reader.value(MAX_DEPTH)
     if reader.at != len(data):
         raise FormatError("cbor_invalid", problem="trailing bytes")
@@ -79,6 +79,7 @@ def decode(data: bytes, *, max_bytes: int) -> Value:
 @dataclass(slots=True)
 class _Reader:
     data: bytes
+    ordered: bool
     at: int = 0
 
     def value(self, depth: int) -> Value:
@@ -112,7 +113,7 @@ class _Reader:
             start = self.at
             key = self.value(1)
             encoded = self.data[start : self.at]
-            if encoded <= before or not isinstance(key, int | str | bytes):
+            if not isinstance(key, int | str | bytes) or (encoded <= before if self.ordered else key in found):
                 raise FormatError("cbor_invalid", problem="map keys")
             before = encoded
             found[key] = self.value(depth - 1)

@@ -210,4 +210,32 @@ SEAL_FINDINGS: Mapping[str, tuple[str, str]] = {
         "The approval is for another document or another seal.",
         "该审批针对另一份文件或另一枚印章。",
     ),
+    # Pictures.
+    "seal_png_unusable": (
+        "The picture must be a whole PNG, 8 bits a sample, no palette or interlacing, up to {limit} px, {size} KiB.",
+        "印章图像应为完整的 PNG（每样本 8 位，不用调色板和隔行扫描），每边不超过 {limit} 像素，不超过 {size} KiB。",
+    ),
+    "seal_picture_size": (
+        "A seal is {minimum} to {limit} mm wide and high.",
+        "印章宽、高应为 {minimum} 至 {limit} 毫米。",
+    ),
+    "seal_ofd_without_list": (
+        "The OFD names no list of signatures, so no reader would find a seal in it.",
+        "该 OFD 未声明签名列表，阅读器无法找到所加盖的印章。",
+    ),
+    # The published register.
+    "seal_register_form": ("The register of seals is not of its form.", "印章登记册格式有误。"),
+    "seal_register_unknown": ("The register does not list this seal.", "印章登记册中没有该印章。"),
+    "seal_register_state": (
+        "By the register the seal is `{state}` since {since}.",
+        "据印章登记册，该印章自 {since} 起状态为 `{state}`。",
+    ),
+    "seal_register_time": (
+        "This version of the register says nothing of {when}. Take the version of that time.",
+        "该版印章登记册不能说明 {when} 的状态。请使用当时的版本。",
+    ),
+    "seal_register_validity": (
+        "By the register the seal is valid until {ends}.",
+        "据印章登记册，该印章有效期至 {ends}。",
+    ),
 }

@@ -14,7 +14,7 @@ from licence.errors import SealRefusedError
 from licence.seals.structure import Picture
 
 RED: Final = "#e60012"
-FONTS: Final = "SimSun, 'Noto Serif CJK SC', serif"
+FONTS: Final = "SimSun, 'Noto Serif CJK SC', 'Noto Sans CJK SC', serif"
 MAX_NAME: Final = 30
 MAX_PURPOSE: Final = 12
 MIN_DIAMETER_MM: Final = 20

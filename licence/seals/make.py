@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from licence.der import write_time
 from licence.errors import FormatError, SealRefusedError
 from licence.seals import algorithms
 from licence.seals.encode import write_info, write_seal, write_signature, write_tbs
@@ -162,11 +163,14 @@ def apply_seal(
         raise SealRefusedError("seal_not_yet_valid", starts=info.valid_from, when=at)
     if at > info.valid_until:
         raise SealRefusedError("seal_expired", ends=info.valid_until, when=at)
-    signed = TBSSign(seal.structure, seal, at, document_digest, property_info, tuple(extensions))
+    signed = TBSSign(
+        seal.structure, seal, at, document_digest, property_info, tuple(extensions), time_info=write_time(at)
+    )
     tbs = write_tbs(signed)
     algorithm = algorithms.OID_OF_SUITE[signer.suite]
     signature = SESSignature(signed, signer.certificate, algorithm, signer.sign(tbs), tbs=tbs)
-    return parse_signature(write_signature(signature))
+    # What was just written is not read again: of 350 µs that took 220, and a test holds the two against each other.
+    return replace(signature, raw=write_signature(signature))
 
 
 def stamp_seal(seal: SESeal, token: bytes) -> SESeal:

@@ -1,6 +1,7 @@
 """Licence status: Token Status Lists here; in modules of their own what folds them from a log and what proves the past.
 
-`licence.status.lists` packs, signs and parses; `licence.status.authentic` decides whose token counts;
+`licence.status.lists` packs, signs and parses, `licence.status.cwt` in CBOR; `licence.status.authentic` decides whose
+token counts;
 `licence.status.events` reads the log entries of licences; `licence.status.projection` folds them into lists;
 `licence.status.history` answers for any past time.
 """
@@ -18,6 +19,7 @@ from licence.status.lists import (
     StatusToken,
     parse_status_token,
     sign_status_list,
+    to_cwt,
     token_digest,
 )
 
@@ -32,5 +34,6 @@ __all__ = [
     "StatusToken",
     "parse_status_token",
     "sign_status_list",
+    "to_cwt",
     "token_digest",
 ]

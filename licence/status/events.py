@@ -1,4 +1,4 @@
-"""What the log says about licences, entry by entry: issued, changed, a status list published.
+"""What the log says about licences, entry by entry: issued, bound, changed, a status list published.
 
 Whether the entries are in a trusted log is left to `audit`; what follows from them, to `licence.status.projection` and
 `licence.status.history`.
@@ -16,7 +16,7 @@ from licence.credential import MAX_STATUS_INDEX
 from licence.errors import FormatError
 from licence.lifecycle import Action, State
 from licence.model import StatusRef
-from licence.profile import LICENCE_ENTRY, STATUS_ENTRY
+from licence.profile import BOUND_ENTRY, LICENCE_ENTRY, STATUS_ENTRY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ CHANGE_ENTRY = "licence.status"
 MAX_TEXT = 512
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # A canonical entry of one of these kinds holds one of these bytes as they stand: nothing in them is ever escaped.
-_MARKS = tuple(f'"kind":"{kind}"'.encode() for kind in (LICENCE_ENTRY, CHANGE_ENTRY, STATUS_ENTRY))
+_MARKS = tuple(f'"kind":"{kind}"'.encode() for kind in (LICENCE_ENTRY, BOUND_ENTRY, CHANGE_ENTRY, STATUS_ENTRY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,18 @@ class Issued:
     kind: str
     status: StatusRef
     subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A licence that had been issued was sealed again for the key of a wallet, with the same status: *credential*."""
+
+    index: int
+    at: datetime
+    licence: str
+    credential: str
+    kind: str
+    status: StatusRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +82,7 @@ class Published:
     previous: str = ""
 
 
-Event = Issued | Changed | Published
+Event = Issued | Bound | Changed | Published
 
 
 def published_facts(uri: str, token: str, *, version: int, previous: str) -> dict[str, object]:
@@ -83,7 +95,7 @@ def read_event(data: bytes, index: int) -> Event | None:
     """The event in the log entry *data*, or None when it is of another kind.
 
     Raises:
-        FormatError: it is of one of the three kinds and malformed.
+        FormatError: it is of one of the four kinds and malformed.
     """
     if not any(mark in data for mark in _MARKS):
         return None
@@ -101,6 +113,15 @@ def read_event(data: bytes, index: int) -> Event | None:
             kind=_text(facts, "kind", index),
             status=_reference(facts, index),
             subject=entry.subject,
+        )
+    if entry.kind == BOUND_ENTRY:
+        return Bound(
+            index=index,
+            at=entry.at,
+            licence=_text(facts, "licence", index),
+            credential=_digest(facts, "credential", index),
+            kind=_text(facts, "kind", index),
+            status=_reference(facts, index),
         )
     if entry.kind == CHANGE_ENTRY:
         return _changed(entry, index)

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from licence import jose
 from licence.errors import FormatError, IssueRefusedError
 from licence.profile import STATUS_TYP
+from licence.status import cwt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from licence.keys import SigningKey
@@ -95,11 +96,13 @@ class StatusList:
         if not isinstance(claim, dict) or not {"bits", "lst"} <= set(claim) <= {"bits", "lst", "aggregation_uri"}:
             raise bad
         bits, lst = claim["bits"], claim["lst"]
-        if not isinstance(bits, int) or isinstance(bits, bool) or bits not in BITS or not isinstance(lst, str):
+        # Bytes as they are come from CBOR alone.
+        if not isinstance(bits, int) or isinstance(bits, bool) or bits not in BITS or not isinstance(lst, str | bytes):
             raise bad
         inflater = zlib.decompressobj()
         try:
-            packed = inflater.decompress(jose.b64url_decode(lst, _WHAT), MAX_LIST_BYTES + 1)
+            compressed = lst if isinstance(lst, bytes) else jose.b64url_decode(lst, _WHAT)
+            packed = inflater.decompress(compressed, MAX_LIST_BYTES + 1)
         except zlib.error:
             raise bad from None
         if len(packed) > MAX_LIST_BYTES or not inflater.eof or inflater.unused_data:
@@ -111,15 +114,31 @@ class StatusList:
 class StatusToken:
     """A parsed, **unverified** status list token. Times are NumericDates; *ttl* in seconds or None.
 
-    *claim* is expanded (`states`) only after the signature was checked.
+    *claim* is expanded (`states`) only after the signature was checked. *signed* is a JWT or a CWT.
     """
 
-    jws: jose.Jws
+    signed: jose.Jws | cwt.SignedCwt
     uri: str
     issued_at: int
     expires_at: int
     ttl: int | None
     claim: Mapping[str, Any]
+
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        """The signer's certificates as DER, leaf first, possibly none."""
+        return self.signed.chain
+
+    def verify(self, public_key: object, allowed: Iterable[str]) -> None:
+        """Check the signature by the suite that *public_key* belongs to, which must be *allowed*.
+
+        Raises:
+            FormatError: it does not hold.
+        """
+        if isinstance(self.signed, cwt.SignedCwt):
+            self.signed.verify(public_key, allowed)
+        else:
+            jose.verify(self.signed, public_key, allowed)
 
     def states(self) -> StatusList:
         """Expand the list.
@@ -158,21 +177,42 @@ def sign_status_list(
     return jose.sign(key, STATUS_TYP, payload)
 
 
-def parse_status_token(token: str) -> StatusToken:
-    """Parse without verifying. Our profile requires ``exp``: without it no verifier knows when the list is too old.
+def to_cwt(token: str, *, key: SigningKey) -> bytes:
+    """The same version in CBOR (``statuslist+cwt``), signed anew: same list, address and times as the JWT *token*.
+
+    Raises:
+        FormatError: not such a token.
+        IssueRefusedError: COSE has no number for the key's suite.
+    """
+    found = parse_status_token(token)
+    claims: dict[str, Any] = {"iss": key.issuer_uri, "sub": found.uri, "iat": found.issued_at, "exp": found.expires_at}
+    if found.ttl is not None:
+        claims["ttl"] = found.ttl
+    compressed = jose.b64url_decode(str(found.claim["lst"]), _WHAT)
+    return cwt.sign(key, claims | {"status_list": {**found.claim, "lst": compressed}})
+
+
+def parse_status_token(token: str | bytes) -> StatusToken:
+    """Parse without verifying: a JWT as text, a CWT as bytes.
+
+    Our profile requires ``exp``: without it no verifier knows when the list is too old.
 
     Raises:
         FormatError: not such a token.
     """
-    jws = jose.parse_compact(token, typ=STATUS_TYP, max_bytes=MAX_TOKEN_BYTES, what=_WHAT)
-    payload = jws.payload
+    signed: jose.Jws | cwt.SignedCwt
+    if isinstance(token, bytes):
+        signed, payload = cwt.parse(token)
+    else:
+        signed = jose.parse_compact(token, typ=STATUS_TYP, max_bytes=MAX_TOKEN_BYTES, what=_WHAT)
+        payload = dict(signed.payload)
     if not set(payload) <= _CLAIMS or not isinstance(payload.get("status_list"), dict):
         raise FormatError("unknown_member", what=_WHAT)
     if "iss" in payload:
         jose.text_claim(payload, "iss", _WHAT)
     ttl = jose.numeric_date(payload, "ttl", _WHAT) if "ttl" in payload else None
     return StatusToken(
-        jws=jws,
+        signed=signed,
         uri=jose.text_claim(payload, "sub", _WHAT),
         issued_at=jose.numeric_date(payload, "iat", _WHAT),
         expires_at=jose.numeric_date(payload, "exp", _WHAT),
@@ -181,6 +221,6 @@ def parse_status_token(token: str) -> StatusToken:
     )
 
 
-def token_digest(token: str) -> str:
+def token_digest(token: str | bytes) -> str:
     """``sha256:`` + hex over the token's bytes: what the ``status.published`` log entry carries as ``token``."""
-    return "sha256:" + hashlib.sha256(token.encode()).hexdigest()
+    return "sha256:" + hashlib.sha256(token.encode() if isinstance(token, str) else token).hexdigest()

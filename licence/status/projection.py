@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from licence.errors import FormatError
 from licence.lifecycle import status_of
 from licence.model import Fault, StatusRef
-from licence.status.events import Changed, Event, Issued, read_event
+from licence.status.events import Bound, Changed, Event, Issued, read_event
 from licence.status.lists import DEFAULT_BITS, SHARD_SLOTS, Status, StatusList
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class Projection:
     slots: int = SHARD_SLOTS
     position: int = 0
     issued: int = 0
+    bound: int = 0
     changed: int = 0
     faults: list[Fault] = field(default_factory=list)
     fault_count: int = 0
@@ -137,6 +138,8 @@ class Projection:
             event = None
         if isinstance(event, Issued):
             self._issue(event, touched)
+        elif isinstance(event, Bound):
+            self._bind(event)
         elif isinstance(event, Changed):
             self._change(event, touched)
         self.position += 1
@@ -196,6 +199,18 @@ class Projection:
         self.issued += 1
         touched.add(uri)
 
+    def _bind(self, event: Bound) -> None:
+        """A wallet's version takes no entry of a list: it must name the one that its licence has, while that holds."""
+        place = self._places.get(event.licence)
+        if place is None:
+            self._fault("projection_bound_unknown", index=event.index, licence=event.licence)
+        elif self.reference(place) != event.status:
+            self._fault("projection_bound_elsewhere", index=event.index, licence=event.licence)
+        elif self._value(place) != Status.VALID:
+            self._fault("projection_bound_not_in_force", index=event.index, licence=event.licence)
+        else:
+            self.bound += 1
+
     def _change(self, event: Changed, touched: set[str]) -> None:
         place = self._places.get(event.licence)
         if place is None:
@@ -204,7 +219,7 @@ class Projection:
         number, idx = divmod(place, self.slots)
         shard, value = self._shards[number], int(status_of(event.state))
         at, shift = idx * DEFAULT_BITS // _BYTE, idx * DEFAULT_BITS % _BYTE
-        before = shard.packed[at] >> shift & _MASK
+        before = self._value(place)
         if before == Status.INVALID != value:
             self._fault("projection_left_invalid", index=event.index, licence=event.licence)
             return
@@ -213,6 +228,10 @@ class Projection:
         if before != value:
             shard.packed[at] ^= (before ^ value) << shift
             touched.add(shard.uri)
+
+    def _value(self, place: int) -> int:
+        number, idx = divmod(place, self.slots)
+        return self._shards[number].packed[idx * DEFAULT_BITS // _BYTE] >> idx * DEFAULT_BITS % _BYTE & _MASK
 
     def _fault(self, code: str, **params: object) -> None:
         self.fault_count += 1

@@ -303,6 +303,10 @@ def test_status_lists_are_kept_fresh_by_a_dag_of_their_own(every_dag):
     assert list(every_dag["publish_status"]["tasks"]) == ["publish"]
 
 
+def test_licences_lapse_by_a_dag_of_their_own(every_dag):
+    assert list(every_dag["lapse_licences"]["tasks"]) == ["lapse"]
+
+
 def test_files_of_batches_are_swept_by_a_dag_of_their_own(every_dag):
     assert list(every_dag["sweep_batches"]["tasks"]) == ["sweep"]
 

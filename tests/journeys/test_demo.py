@@ -105,6 +105,19 @@ def test_the_demonstration_runs_to_its_end_and_resumes(tmp_path):
     assert re.search(r"社会组织登记信息的变更流：基线 1，变更 \d+，删除 \d+", story)
     assert "仓库检查：0 处问题；未消除的告警：0 条" in story
 
+    # Seals and licences: two persons, everybody, the next version, files and their forgeries, a code, all of them.
+    assert len(re.findall(r"seal-clerk.*office-head.*新制", story)) == 8
+    assert re.search(r"应建防空地下室面积.*不一致", story)
+    assert re.search(r"批准 │ section-head .*不得再批准.*\n批准 │ deputy-director │ 完成", story)
+    planned, issued = (re.search(form, story)[1] for form in (r"可签发 +│ +(\d+)", r"签发 (\d+) 份"))
+    assert planned == issued
+    assert re.search(r"原证照.*失效\s*\n新版本.*有效", story)
+    for file, code in (("card.pdf", 0), ("card.ofd", 0), ("card.txt", 0), ("card-for-the-bus.pdf", 0)):
+        assert re.search(rf"{re.escape(file)} .*[^\d]{code}\b", story), file
+    assert re.findall(r"tampered\.(pdf|ofd) .* 10\b", story) == ["pdf", "ofd"]
+    assert re.search(r"第一次：有效；.*\n.*第二次：该动态码已被使用", story)
+    assert "数据库、日志、状态列表和公布数全部一致" in story
+
     # What was called, refused, kept, ordered, followed and audited.
     assert re.search(r"出生日期.* 一致\s*\n姓名.* 一致\s*\n联系电话.*无法核验\s*\n性别代码.*不一致", story)
     assert re.search(r"事前询问（:explain）：不允许。.*`nation`", story)
@@ -131,10 +144,10 @@ def test_the_demonstration_runs_to_its_end_and_resumes(tmp_path):
 
     # What it suggests to type works, on what it left; two of the commands are about what does not hold.
     suggested = re.findall(r"^  \.venv/bin/zhengtong (.+?)    # ", first.stdout, re.MULTILINE)
-    assert len(suggested) >= 13
+    assert len(suggested) >= 22
     assert not [one for one in suggested if one.startswith(("call", "batch list"))]
     ended = {one: run(home, *shlex.split(one)).returncode for one in suggested}
-    refused = ("tampered.licence.json", "receipt-changed.json")
+    refused = ("tampered.licence.json", "tampered.pdf", "receipt-changed.json")
     assert ended == {one: 10 if one.endswith(refused) else 0 for one in suggested}
 
     second = run(home, "demo", "--once", "--scale", "0.02", "--port", port)

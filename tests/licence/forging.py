@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -15,7 +16,7 @@ from licence.bundle import LicenceBundle
 from licence.keys import pem_bundle
 from licence.report import STEPS
 from licence.verify import verify
-from tests.licence import independent
+from tests.licence import independent, independent_documents
 from tests.licence import world as w
 
 
@@ -42,7 +43,18 @@ def both(subject, trust, at, tokens=()):
     report = verify(subject, trust, at, tokens)
     text = subject.to_json() if isinstance(subject, LicenceBundle) else subject
     log_keys = [independent.read_log_key(v.to_text()) for v in trust.log_verifiers]
-    other = independent.verify(text, pem_bundle(trust.anchors), log_keys, int(at.timestamp()), tokens)
+    anchors = [a.public_bytes(Encoding.DER) for a in trust.anchors]
+
+    def stamped_at(token, signed, crls, moment):
+        try:
+            return independent_documents.stamped_at(token, signed, anchors, crls, datetime.fromtimestamp(moment, UTC))
+        except independent_documents.UndecidedError:
+            return None
+        except independent_documents.InvalidError:
+            raise independent.InvalidError("time stamp") from None
+
+    pem = pem_bundle(trust.anchors)
+    other = independent.verify(text, pem, log_keys, int(at.timestamp()), tokens, stamped_at=stamped_at)
     assert report.exit_code == other, report.text("en")
     assert report.text("zh")
     assert json.loads(report.to_json())["exit_code"] == report.exit_code

@@ -1,4 +1,6 @@
-"""A second verifier, written from the specifications alone: one file, standard library and `cryptography`.
+"""A second verifier of credentials and bundles, written from the specifications alone.
+
+One file, standard library and `cryptography`; `independent_seals` has seals and OFD, `independent_documents` the rest.
 
 It imports nothing of the project. It answers with the exit code (0, 10, 11, 12, 13) and is compared with
 `licence.verify` on every vector; where the two differ, one of them is wrong.
@@ -12,6 +14,7 @@ from __future__ import annotations
 import base64
 import calendar
 import hashlib
+import itertools
 import json
 import string
 import time
@@ -24,6 +27,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 LICENCE_PURPOSE = "2.25.169703427927337094492926452619147386169"
 STATUS_PURPOSE = "2.25.17491817125958936503489112917321418424"
+# What claims to expand to more is no list: a city of twenty million needs shards of 256 KiB.
+MAX_LIST_BYTES = 16 << 20
 URLSAFE = set(string.ascii_letters + string.digits + "-_")
 
 
@@ -187,7 +192,9 @@ def read_credential(text):
     need(disclosures and disclosures.pop() == "", "trailing tilde")
     payload, chain, signed, signature = read_jws(token, "dc+sd-jwt")
     required = {"iss", "jti", "iat", "nbf", "vct", "status", "_sd", "_sd_alg"}
-    need(required <= set(payload) <= required | {"exp"}, "claims")
+    need(required <= set(payload) <= required | {"exp", "cnf"}, "claims")
+    if "cnf" in payload:
+        check_holder(payload["cnf"])
     need(all(whole(payload[n]) for n in ("iat", "nbf")) and whole(payload.get("exp", 0)), "dates")
     need(all(word(payload[n]) for n in ("iss", "jti", "vct")), "texts")
     digests = payload["_sd"]
@@ -208,6 +215,24 @@ def read_credential(text):
         need(isinstance(parts[1], str) and parts[1] not in claims and parts[1] not in payload, "claim name")
         claims[parts[1]] = parts[2]
     return token, payload, chain, signed, signature, claims
+
+
+def check_holder(cnf):
+    """RFC 7800: the holder's key, as a JWK (RFC 7517) of a kind that wallets use."""
+    need(isinstance(cnf, dict) and set(cnf) == {"jwk"} and isinstance(cnf["jwk"], dict), "cnf")
+    jwk = cnf["jwk"]
+    need(all(isinstance(v, str) for v in jwk.values()), "jwk")
+    if jwk.get("kty") == "EC":
+        need(set(jwk) - {"alg", "use", "kid"} == {"kty", "crv", "x", "y"} and jwk["crv"] == "P-256", "jwk")
+        x, y = unb64u(jwk["x"]), unb64u(jwk["y"])
+        need(len(x) == len(y) == 32, "jwk")
+        try:
+            ec.EllipticCurvePublicNumbers(*(int.from_bytes(n, "big") for n in (x, y)), ec.SECP256R1()).public_key()
+        except ValueError:
+            raise InvalidError("jwk") from None
+    else:
+        need(set(jwk) - {"alg", "use", "kid"} == {"kty", "crv", "x"}, "jwk")
+        need((jwk["kty"], jwk["crv"]) == ("OKP", "Ed25519") and len(unb64u(jwk["x"])) == 32, "jwk")
 
 
 # --- GB/T 36904 -----------------------------------------------------------------------------------------------
@@ -232,14 +257,14 @@ def read_identifier(text):
 # --- Log ------------------------------------------------------------------------------------------------------
 
 
-def read_entry(text, kind):
+def read_entry(text, *kinds):
     try:
         entry = read_json(text)
     except InvalidError:
         raise InvalidError("entry", 13) from None
     need(isinstance(entry, dict) and isinstance(entry.get("facts"), dict), "entry", 13)
     canonical = json.dumps(entry, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    need(canonical == text and entry.get("kind") == kind, "entry form or kind", 13)
+    need(canonical == text and entry.get("kind") in kinds, "entry form or kind", 13)
     return entry
 
 
@@ -306,7 +331,9 @@ def read_status(token, anchors, uri, idx, at):
         need(whole(payload.get("iat")) and whole(payload.get("exp")) and payload.get("sub") == uri, "claims")
         need(within(walk, payload["iat"]) and payload["iat"] <= at + 300, "time")
         bits, lst = payload["status_list"]["bits"], unb64u(payload["status_list"]["lst"])
-        packed = zlib.decompress(lst)
+        inflater = zlib.decompressobj()
+        packed = inflater.decompress(lst, MAX_LIST_BYTES)
+        need(inflater.eof and not inflater.unused_data, "list")
     except (InvalidError, UndecidedError, zlib.error, KeyError, TypeError):
         return None
     if bits not in {1, 2, 4, 8} or idx * bits // 8 >= len(packed):
@@ -318,24 +345,73 @@ def read_status(token, anchors, uri, idx, at):
 # --- All of it ------------------------------------------------------------------------------------------------
 
 
-def verify(text, anchors_pem, log_keys, at, status_tokens=()):
-    """Exit code for the bundle's (or bare credential's) *text* at POSIX time *at*."""
+def verify(text, anchors_pem, log_keys, at, status_tokens=(), *, stamped_at=None):
+    """Exit code for the bundle's (or bare credential's) *text* at POSIX time *at*.
+
+    *stamped_at* reads time stamps: of token, what was stamped, lists and time it makes the POSIX time proven, None
+    where the authority is not trusted, InvalidError where it is no token of that.
+    """
     try:
-        return _verify(text, x509.load_pem_x509_certificates(anchors_pem), log_keys, at, status_tokens)
+        return _verify(
+            text, x509.load_pem_x509_certificates(anchors_pem), log_keys, at, status_tokens, stamped_at=stamped_at
+        )
     except InvalidError as fault:
         return fault.code
     except UndecidedError:
         return 11
 
 
-def _verify(text, anchors, log_keys, at, status_tokens):
+def check_added(bundle):
+    crls, documents = bundle.get("crls", ["AAAA"]), bundle.get("documents", {"pdf": "AAAA"})
+    need(isinstance(crls, list) and 0 < len(crls) <= 16, "crls")
+    need(isinstance(documents, dict) and documents, "documents")
+    need(list(documents) in (["ofd"], ["pdf"], ["ofd", "pdf"]), "documents")
+    # Of a second signature the form only: it knows no keys to judge one by, and says nothing about it.
+    second = bundle.get("second", {"suite": "ml-dsa-65", "key": "0" * 64, "signature": "AAAA"})
+    need(isinstance(second, dict) and set(second) == {"suite", "key", "signature"}, "second")
+    need(second["suite"] == "ml-dsa-65" and isinstance(second["key"], str), "second")
+    need(len(second["key"]) == 64 and set(second["key"]) <= set("0123456789abcdef"), "second")
+    need(isinstance(second["signature"], str), "second")
+    need(len(unb64(second["signature"])) <= 8192, "second")
+    for text in [*crls, *documents.values(), bundle.get("timestamp", "AAAA")]:
+        need(isinstance(text, str) and text, "base64")
+        unb64(text)
+
+
+def check_revocation(walk, crls, at, *, signed, existed):
+    """Lists of the chain's own authorities; *existed* is when the signature is proven to have existed, or None."""
+    for depth, (below, above) in enumerate(itertools.pairwise(walk)):
+        since = [t for t in (revoked_at(der, below, above) for der in crls) if t is not None and t <= at]
+        if not since or (existed is not None and existed < min(since)):
+            continue
+        need(depth or signed < min(since), "revoked")
+        raise UndecidedError("revoked")
+
+
+def revoked_at(der, below, above):
+    try:
+        found = x509.load_der_x509_crl(der)
+        usage = extension(above, x509.KeyUsage)
+        if found.issuer != above.subject or usage is None or not usage.crl_sign:
+            return None
+        if not found.is_signature_valid(above.public_key()):
+            return None
+        entry = found.get_revoked_certificate_by_serial_number(below.serial_number)
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, Warning):
+        return None
+    return None if entry is None else calendar.timegm(entry.revocation_date_utc.timetuple())
+
+
+def _verify(text, anchors, log_keys, at, status_tokens, *, stamped_at):
     bundle = None
     credential = text
     if text.lstrip().startswith("{"):
         bundle = read_json(text)
         members = {"format", "identifier", "credential", "chain", "log"}
-        need(isinstance(bundle, dict) and members <= set(bundle) <= members | {"status"}, "bundle")
-        need(bundle["format"] == "zhengtong-licence-bundle/1", "format")
+        added = {"crls", "timestamp", "documents", "second"}
+        need(isinstance(bundle, dict) and members <= set(bundle) <= members | {"status"} | added, "bundle")
+        need(bundle["format"] == f"zhengtong-licence-bundle/{2 if added & set(bundle) else 1}", "format")
+        check_added(bundle)
         need(isinstance(bundle["log"], dict) and set(bundle["log"]) == {"entry", "proof"}, "log")
         status = bundle.get("status", {"token": ""})
         need(isinstance(status, dict) and {"token"} <= set(status) <= {"token", "entry", "proof"}, "status")
@@ -360,12 +436,24 @@ def _verify(text, anchors, log_keys, at, status_tokens):
     owners = [a.value for a in leaf.subject if a.oid.dotted_string == "2.5.4.97"]
     need(LICENCE_PURPOSE in purposes(leaf) and payload["iss"] in uris and owners == [parts[1]], "issuer")
     undecided = []
+    crls = [unb64(c) for c in (bundle or {}).get("crls", [])]
+    proven = None
+    if bundle is not None and "timestamp" in bundle:
+        proven = stamped_at(unb64(bundle["timestamp"]), token.encode(), crls, at)
+        need(proven is None or payload["iat"] <= proven + 300, "stamped before signing")
+    logged = None
     try:
-        check_log(bundle, token, payload, parts, walk=walk, log_keys=log_keys)
+        logged = check_log(bundle, token, payload, parts, walk=walk, log_keys=log_keys, proven=proven)
     except UndecidedError as open_question:
         undecided.append(open_question)
     try:
         check_status(bundle, payload, anchors, at, status_tokens)
+    except UndecidedError as open_question:
+        undecided.append(open_question)
+    # What the lists say is about step 2, which speaks before the log.
+    try:
+        times = [t for t in (logged, proven) if t is not None]
+        check_revocation(walk, crls, at, signed=payload["iat"], existed=min(times, default=None))
     except UndecidedError as open_question:
         undecided.append(open_question)
     need(max(payload["iat"], payload["nbf"]) <= at, "not yet", 12)
@@ -375,10 +463,10 @@ def _verify(text, anchors, log_keys, at, status_tokens):
     return 0
 
 
-def check_log(bundle, token, payload, parts, *, walk, log_keys):
+def check_log(bundle, token, payload, parts, *, walk, log_keys, proven):
     if bundle is None:
         raise UndecidedError("no proof")
-    entry = read_entry(bundle["log"]["entry"], "licence.issued")
+    entry = read_entry(bundle["log"]["entry"], "licence.issued", *(["licence.bound"] if "cnf" in payload else []))
     digest = "sha256:" + hashlib.sha256(token.encode()).hexdigest()
     facts = {"licence": payload["jti"], "credential": digest, "kind": parts[0], **payload["status"]}
     facts["status"] = facts.pop("status_list")
@@ -394,8 +482,9 @@ def check_log(bundle, token, payload, parts, *, walk, log_keys):
         check_proof(status["entry"], status["proof"], log_keys)
     logged = calendar.timegm(time.strptime(entry["at"][:19], "%Y-%m-%dT%H:%M:%S"))
     need(logged >= payload["iat"] - 300, "logged before", 13)
-    if not within(walk, max(logged, payload["iat"])):
+    if not within(walk, max(logged, payload["iat"])) and (proven is None or not within(walk, proven)):
         raise UndecidedError("logged late")
+    return logged
 
 
 def check_status(bundle, payload, anchors, at, status_tokens):

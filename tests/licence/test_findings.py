@@ -9,15 +9,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hub
 import licence
 from licence.findings import FINDINGS, finding_text
 
 FOLDER = Path(licence.__file__).parent
+# The hub raises some of the package's errors: who offers a licence or stamps a document finds out what is wrong.
+RAISING = (FOLDER, Path(hub.__file__).parent)
 
 
 def literals():
     found = set()
-    for path in FOLDER.rglob("*.py"):
+    for path in (path for folder in RAISING for path in folder.rglob("*.py")):
         if path.name.endswith("findings.py"):
             continue
         for node in ast.walk(ast.parse(path.read_text())):

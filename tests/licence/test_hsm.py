@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import threading
-from pathlib import Path
 
 import pytest
 
 from licence import authority, keys
 from licence.errors import KeyFileError, SignerError
 from licence.suites import ECDSA_P256_SHA256, SUITES
+from tests.licence import softhsm
 from tests.licence import world as w
-
-MODULE = next((p for p in Path("/usr/lib").glob("**/softhsm/libsofthsm2.so")), None)
-PIN = "483920"
-
-
-def missing():
-    """Why no token can be had here, or None."""
-    try:
-        import pkcs11  # noqa: F401 - whether it is there is all that is asked
-    except ImportError:
-        return "python-pkcs11 (the extra `hsm`) is not installed"
-    return None if MODULE else "SoftHSM is not installed (Debian package softhsm2)"
-
+from tests.licence.softhsm import PIN, missing
 
 pytestmark = [
     pytest.mark.service("softhsm"),
@@ -35,29 +22,9 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def uri(tmp_path_factory):
-    """A token with one P-256 key; the library reads its configuration once in a process."""
-    import pkcs11
-
-    folder = tmp_path_factory.mktemp("softhsm")
-    (folder / "tokens").mkdir()
-    (folder / "conf").write_text(
-        f"directories.tokendir = {folder}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n"
-    )
-    os.environ["SOFTHSM2_CONF"] = str(folder / "conf")
-    made = ["softhsm2-util", "--init-token", "--free", "--label", "city seal", "--so-pin", "1234567", "--pin", PIN]
-    subprocess.run(made, check=True, capture_output=True)
-    with pkcs11.lib(str(MODULE)).get_token(token_label="city seal").open(rw=True, user_pin=PIN) as session:
-        for label, curve in (("agriculture", "secp256r1"), ("other", "secp384r1")):
-            parameters = session.create_domain_parameters(
-                pkcs11.KeyType.EC,
-                {pkcs11.Attribute.EC_PARAMS: pkcs11.util.ec.encode_named_curve_parameters(curve)},
-                local=True,
-            )
-            parameters.generate_keypair(label=label, store=True)
-    yield f"pkcs11:token=city%20seal;object=agriculture?module-path={MODULE}"
-    del os.environ["SOFTHSM2_CONF"]
+@pytest.fixture
+def uri():
+    return softhsm.token()
 
 
 @pytest.fixture

@@ -138,3 +138,16 @@ def test_unreadable(tmp_path):
 def test_reads_what_pyyaml_writes():
     again = yaml.safe_dump(yaml.safe_load(GOOD), allow_unicode=True)
     assert kinds.load_bytes(again.encode(), "k.yaml") == kinds.load_bytes(GOOD.encode(), "k.yaml")
+
+
+@pytest.mark.parametrize(
+    "name", ["is_rich", "age_over_0", "age_over_151", "valid_on_KZ_NONE", "age_over_18 ", "valid_on_KZ_KH"]
+)
+def test_a_predicate_that_cannot_be_computed_is_a_fault_of_its_line(name):
+    (fault,) = faults_of(GOOD + f'    predicates:\n      - age_over_60\n      - "{name}"\n')
+    assert fault == (f"kinds.yaml:{GOOD.count(chr(10)) + 3}", "predicate_unknown")
+
+
+def test_an_age_needs_a_birth_date_to_compute_it_from():
+    text = GOOD.replace('holder_type: "111"', 'holder_type: "001"') + "    predicates: [age_over_18]\n"
+    assert faults_of(text) == [(f"kinds.yaml:{GOOD.count(chr(10)) + 1}", "predicate_no_birth_date")]

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from licence.errors import CopyRefusedError
+from licence.lifecycle import copies
 from licence.lifecycle.copies import FIELDS, AnnotatedCopy, annotate
 from licence.lifecycle.states import State
 
@@ -105,3 +106,36 @@ def test_hostile_annotations(name, value):
 
 def test_a_changed_copy_is_another():
     assert replace(COPY, purpose="x").claims() != COPY.claims()
+
+
+@given(st.dictionaries(st.sampled_from(copies.FIELDS), st.text(max_size=20), max_size=4))
+@settings(max_examples=25)
+def test_keywords_come_back_as_they_were(facts):
+    clean = {name: " ".join(value.split()) for name, value in facts.items()}
+    assert copies.from_keywords(", ".join(copies.to_keywords(clean))) == clean
+
+
+def test_a_name_that_stands_twice_is_refused_and_rubbish_passed_over():
+    assert copies.from_keywords("x, a=1,, b") == {"a": "1"}
+    for name in (*FIELDS, copies.NUMBER, copies.IDENTIFIER, copies.CREDENTIAL):
+        with pytest.raises(CopyRefusedError):
+            copies.from_keywords(f"{name}=1, {name}=1")
+
+
+def test_of_a_stranger_s_names_that_stand_twice_the_first_counts():
+    assert copies.from_keywords("a=1, a=2") == {"a": "1"}
+
+
+def test_a_copy_is_found_among_what_a_document_says():
+    made = AnnotatedCopy("L1", AT, "某局", "贷款,抵押%", AT + timedelta(days=3))
+    facts = copies.from_keywords(", ".join(copies.to_keywords({"ZZBS": "L1", **made.claims(), copies.NUMBER: "K1"})))
+    assert copies.find_copy("L1", facts) == made
+    assert copies.find_copy("L1", {"ZZBS": "L1"}) is None
+    with pytest.raises(CopyRefusedError):
+        copies.find_copy("L1", {"ZZBS": "L1", copies.NUMBER: "K1"})
+    with pytest.raises(CopyRefusedError):
+        copies.find_copy("L1", {name: value for name, value in facts.items() if name != "JZJYXQJZSJ"})
+    made.check_time(AT + timedelta(days=2))
+    for moment in (AT - timedelta(seconds=1), AT + timedelta(days=3)):
+        with pytest.raises(CopyRefusedError):
+            made.check_time(moment)

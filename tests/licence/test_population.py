@@ -325,3 +325,22 @@ def test_what_comes_from_outside_is_escaped(city):
         assert "<script" not in page
         assert "<img" not in page
         assert "&lt;script&gt;" in page
+
+
+def test_a_licence_bound_to_a_wallet_counts_once(city):
+    facts = {
+        "licence": identifier(0),
+        "credential": digest(999),
+        "kind": w.KIND.code,
+        "status": {"uri": URI.format(1), "idx": 0},
+    }
+    city.late = [Entry("licence.bound", w.AT, "hub:wallets", "", "R1", "", facts).encode()]
+    assert city.run().findings == ()
+
+
+def test_a_licence_bound_by_who_has_no_mandate_is_found(city):
+    facts = {"licence": identifier(0), "credential": digest(999), "kind": w.KIND.code}
+    facts["status"] = {"uri": URI.format(1), "idx": 0}
+    late = w.ENDS + timedelta(days=400)
+    city.late = [Entry("licence.bound", late, "hub:wallets", "", "R1", "", facts).encode()]
+    assert "population_certificate_out_of_time" in city.run(at=late).tally

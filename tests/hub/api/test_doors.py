@@ -38,7 +38,7 @@ def keyed():
     """Every operation that wants a key: method and address."""
     document = create_app(Settings.at("unused")).openapi()
     return [
-        (method.upper(), re.sub(r"\{number\}", "1", path).replace("{id_}", "X").replace("{code}", "X"))
+        (method.upper(), re.sub(r"\{(number|use)\}", "1", path).replace("{id_}", "X").replace("{code}", "X"))
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
         if "security" in operation

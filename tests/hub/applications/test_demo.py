@@ -21,7 +21,9 @@ def story(tmp_path):
 
 def test_every_grant_of_the_demonstration_was_applied_for(story):
     given = story.give_grants()
-    assert " ".join(grant.consumer for grant in given) == "MZJ JTJ MZJ GJJ GJJ RFB NYJ LYJ LYJ MZJ JTJ SJJ ZRJ GAJ"
+    assert (
+        " ".join(grant.consumer for grant in given) == "MZJ JTJ MZJ GJJ GJJ RFB NYJ LYJ LYJ MZJ JTJ SJJ ZRJ GAJ MZJ JTJ"
+    )
     assert given[0].fields == ("name", "sex", "birth_date", "county_code", "address", "phone")
     assert (given[1].actions, given[1].fields) == (("verify",), ("name", "birth_date"))
     for grant in given:

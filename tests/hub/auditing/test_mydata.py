@@ -8,8 +8,10 @@ from audit.entry import Entry
 from audit.searching import Query
 from hub import mydata
 from hub.errors import EvidenceUnavailableError, QueryInvalidError
+from licence.kinds import load
+from tests.hub.licensing.test_batches import KINDS
 from tests.hub.publishing import publish_list
-from tests.hub.world import ABSENT, EMPTY_CODE, IDS, MATTER, make_list
+from tests.hub.world import ABSENT, CODE, EMPTY_CODE, IDS, MATTER, make_list
 
 
 @pytest.fixture
@@ -174,3 +176,29 @@ def test_how_it_is_said_is_there_in_both_languages():
     for english, chinese in (*mydata.ACTIONS.values(), *mydata.LIMITS):
         assert english.isascii()
         assert not chinese.isascii()
+
+
+def test_what_the_wallet_showed_is_among_it_and_nobody_elses(show, service, world):
+    world.settings.kinds.write_text(KINDS, "utf-8")
+    (kind, *_) = load(world.settings.kinds)
+    assert (kind.resource, kind.holder_field) == (CODE, "citizen_id")
+    subject = service.evidence.subject
+
+    def shown(**keys):
+        return service.evidence.append(
+            mydata.PRESENTED,
+            actor="RS:window",
+            subject=subject({"kind": kind.code, **keys}),
+            resource=CODE,
+            purpose=MATTER,
+            facts={"fields": ["ZZMC", "birth"], "verdict": "TOTAL-PASSED", "kind": kind.code},
+        ).index
+
+    own, further = shown(citizen_id=IDS[0]), shown(citizen_id=IDS[0], household="H1")
+    other = shown(citizen_id=IDS[1])
+    found = show()
+    assert set(entries(found)) == {own, further}
+    assert entries(show(IDS[1])) == [other]
+    text = next(use for use in found.uses if use.entry == own).text("zh")
+    assert "人力资源和社会保障局" in text
+    assert "经您本人出示，查验了您的电子证照" in text

@@ -27,9 +27,10 @@ from hub.settings import Settings
 from tests.hub.demo.conftest import SCALE
 
 UNITS, COMPANIES = "3140010001", "3040010001"
-LOADED = (RESIDENTS, UNITS, TENANCIES, COMPANIES)
+BASEMENTS, CARDS = "3110010001", "3120010001"
+LOADED = (RESIDENTS, UNITS, TENANCIES, COMPANIES, BASEMENTS, CARDS)
 # Commands whose subject is what does not hold: their exit codes say so.
-TELLING = {"tampered.licence.json": 10, "receipt-changed.json": 10}
+TELLING = {"tampered.licence.json": 10, "tampered.pdf": 10, "receipt-changed.json": 10}
 
 
 def load(story, run):
@@ -218,10 +219,14 @@ def test_what_is_suggested_works(story, answered, monkeypatch, capfd):
     orders.fetch(story.systems, story.papers / "batch")
     story.auditor.pack([answered.receipt["entry"]], json.dumps(answered.plain).encode())
     story.auditor.witnessed(story.processes.witness_key, answered.receipt["entry"])
+    story.give_seals()
+    story.licences.handle()
+    story.documents.make()
     story.judge()
+    story.audit_licences()
     monkeypatch.setenv("ZHENGTONG_HOME", str(story.settings.home))
     given = commands(story, hook=story.follower.listen()["id"], serving=True)
-    assert len(given) >= 15
+    assert len(given) >= 24
     ended = {}
     for command, _ in given:
         words = shlex.split(command)

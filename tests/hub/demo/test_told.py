@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from hub.cli import demo, demo_audit, demo_calls, demo_follow
+from hub.cli import demo, demo_audit, demo_calls, demo_follow, demo_licences, demo_papers
 from hub.cli.output import DATA_INVALID, LOG_INVALID, OK
 from hub.demo.calls import CALLED, FORGERIES, Denied, Kept, Try
+from hub.demo.documents import Judged, Made, Redeemed
 from hub.demo.follow import RESIDENTS, TENANCIES
+from hub.demo.licences import Handled, Renewed, Step
 from hub.demo.manifest import Change, DayChanges
 from hub.demo.story import DAGS
+from hub.licensing.planning import EMPTY, OUTCOMES
+from hub.licensing.planning import OK as ISSUABLE
+from hub.licensing.reconcile import FINDINGS, GONE, NOT_ISSUED
+from licence.lifecycle import State
 
 RESOURCES = [SimpleNamespace(code=code, name=code, name_en=code, fields=()) for code in (RESIDENTS, TENANCIES)]
 LIST = SimpleNamespace(resources=RESOURCES, by_code={one.code: one for one in RESOURCES}, version="sha256:0")
+KIND = SimpleNamespace(name="证照", name_en="licence")
 
 
 def called(entry=7, log="city/log", **plain):
@@ -23,14 +31,19 @@ def called(entry=7, log="city/log", **plain):
     return SimpleNamespace(receipt=receipt, plain=plain, records=plain.get("records", []), results=plain.get("results"))
 
 
+ENDS = (
+    "ingest", "attend", "follow", "call", "keep", "order", "licences", "papers", "judge", "population", "audit",
+    "person",
+)  # fmt: skip
+
+
 @pytest.fixture
 def chapters(monkeypatch):
     """Every chapter of the story, well ended: name → what it comes to, to be changed by a test."""
-    ended = dict.fromkeys(("ingest", "attend", "follow", "call", "keep", "order", "audit", "person"), True)
-    codes = [0, 10, 12]
+    ended = dict.fromkeys(ENDS, True)
     monkeypatch.setattr(demo, "_ingest", lambda *_: ended["ingest"])
     monkeypatch.setattr(demo, "attend", lambda *_: ended["attend"])
-    for quiet in ("_say_list", "_say_grants", "_say_verdicts"):
+    for quiet in ("_say_list", "_say_grants"):
         monkeypatch.setattr(demo, quiet, lambda *_, **__: None)
     monkeypatch.setattr(demo_calls, "register", lambda _: None)
     monkeypatch.setattr(demo_calls, "call", lambda _: (ended["call"], called()))
@@ -40,12 +53,10 @@ def chapters(monkeypatch):
     monkeypatch.setattr(demo_follow, "tell", lambda *_: ended["follow"])
     monkeypatch.setattr(demo_audit, "audit", lambda *_: ended["audit"])
     monkeypatch.setattr(demo_audit, "tell_person", lambda *_: ended["person"])
-    verdicts = SimpleNamespace(
-        **{
-            name: SimpleNamespace(exit_code=code)
-            for name, code in zip(("valid", "forged", "revoked"), codes, strict=True)
-        }
-    )
+    monkeypatch.setattr(demo_licences, "licences", lambda _: ended["licences"])
+    monkeypatch.setattr(demo_licences, "judge", lambda _: ended["judge"])
+    monkeypatch.setattr(demo_papers, "papers", lambda _: ended["papers"])
+    monkeypatch.setattr(demo_papers, "audit_licences", lambda _: ended["population"])
     quiet = SimpleNamespace(begin_witness=lambda: None, begin_api=lambda: None)
     story = SimpleNamespace(
         build_city=lambda: SimpleNamespace(day=1),
@@ -56,11 +67,9 @@ def chapters(monkeypatch):
         list_=LIST,
         give_grants=list,
         next_day=lambda: DayChanges(2, {}),
-        issue_each_kind=lambda _: [],
-        judge=lambda: verdicts,
     )
     airflow = SimpleNamespace(begin=lambda: None, start=lambda: None, prepare=lambda _: None)
-    return SimpleNamespace(ended=ended, verdicts=verdicts, tell=lambda: demo._tell(story, airflow))
+    return SimpleNamespace(ended=ended, tell=lambda: demo._tell(story, airflow))
 
 
 def test_all_well_ended_is_well(chapters):
@@ -73,15 +82,90 @@ def test_data_that_is_not_as_it_must_be_is_told(chapters, name):
     assert chapters.tell()[0] == DATA_INVALID
 
 
-@pytest.mark.parametrize("name", ["call", "keep", "order", "audit", "person"])
+@pytest.mark.parametrize(
+    "name", ["call", "keep", "order", "licences", "papers", "judge", "population", "audit", "person"]
+)
 def test_a_call_or_a_proof_that_is_not_as_it_must_be_is_told(chapters, name):
     chapters.ended[name] = False
     assert chapters.tell()[0] == LOG_INVALID
 
 
-def test_a_verdict_that_is_wrong_is_told(chapters):
-    chapters.verdicts.forged.exit_code = 0
-    assert chapters.tell()[0] == LOG_INVALID
+def verdict(code):
+    return SimpleNamespace(exit_code=code, verdict=SimpleNamespace(value="…"), text=lambda _: "…")
+
+
+@pytest.mark.parametrize(
+    ("codes", "seen_s", "right"),
+    [((0, 10, 12), 1, True), ((0, 0, 12), 1, False), ((0, 10, 0), 1, False), ((0, 10, 12), 61, False)],
+)
+def test_a_verdict_that_is_wrong_or_late_is_told(codes, seen_s, right):
+    valid, forged, revoked = map(verdict, codes)
+    found = SimpleNamespace(valid=valid, forged=forged, revoked=revoked, seen_s=seen_s)
+    assert demo_licences.judge(SimpleNamespace(judge=lambda: found)) is right
+
+
+@pytest.mark.parametrize(
+    ("refused", "approved", "right"),
+    [("section-head", "deputy-director", True), ("", "deputy-director", False), ("section-head", "", False)],
+)
+def test_two_persons_who_are_one_are_told(refused, approved, right):
+    steps = (
+        Step("approve", "section-head", "no" if refused else ""),
+        Step("approve", "deputy-director", "" if approved else "no"),
+    )
+    handled = Handled("Z1", "1.2", SimpleNamespace(lines=()), steps)
+    licences = SimpleNamespace(handle=lambda: handled, licensing=SimpleNamespace(kind=lambda _: KIND))
+    assert demo_licences._handle(SimpleNamespace(licences=licences)) is right
+
+
+@pytest.mark.parametrize(
+    ("issued", "left", "right"),
+    [(5, {EMPTY: 2}, True), (4, {EMPTY: 2}, False), (5, {EMPTY: 2, NOT_ISSUED: 1}, False), (5, {GONE: 2}, False)],
+)
+def test_a_batch_that_leaves_more_than_was_planned_is_told(issued, left, right):
+    counts = dict.fromkeys(FINDINGS, 0) | left
+    licences = SimpleNamespace(
+        licensing=SimpleNamespace(kind=lambda _: KIND),
+        plan=lambda: SimpleNamespace(counts=dict.fromkeys(OUTCOMES, 0) | {ISSUABLE: 5, EMPTY: 2}),
+        issue_all=lambda: SimpleNamespace(issued=issued),
+        reconcile=lambda: SimpleNamespace(counts=counts, records=7, licences=5, residual=sum(left.values())),
+    )
+    assert demo_licences._batch(SimpleNamespace(licences=licences)) is right
+
+
+@pytest.mark.parametrize(
+    ("states", "right"), [((State.LAPSED, State.VALID), True), ((State.VALID, State.VALID), False)]
+)
+def test_a_renewal_that_leaves_two_is_told(states, right):
+    before, after = states
+    licences = SimpleNamespace(
+        renew=lambda: Renewed("1", before, "2", after, new=True), licensing=SimpleNamespace(kind=lambda _: KIND)
+    )
+    assert demo_licences._renew(SimpleNamespace(licences=licences)) is right
+
+
+@pytest.mark.parametrize(
+    ("genuine", "forged", "refused", "right"),
+    [(0, 10, "否\nno", True), (11, 10, "否\nno", False), (0, 0, "否\nno", False), (0, 10, "", False)],
+)
+def test_a_document_or_code_that_is_not_as_it_must_be_is_told(genuine, forged, refused, right):
+    one, other = Path("card.pdf"), Path("tampered.pdf")
+    made = Made("1", (one,), (other,), Path("card.png"))
+    shown = SimpleNamespace(identifier="1", state=State.VALID, face=())
+    documents = SimpleNamespace(
+        make=lambda: made,
+        judge=lambda _: [Judged(one, verdict(genuine)), Judged(other, verdict(forged))],
+        once=lambda _: Redeemed(shown, refused),
+    )
+    assert demo_papers.papers(SimpleNamespace(documents=documents)) is right
+
+
+@pytest.mark.parametrize(("findings", "licences", "right"), [((), 3, True), ((), 4, False), (("fault",), 3, False)])
+def test_licences_that_do_not_agree_are_told(findings, licences, right):
+    found = [SimpleNamespace(where="here", text=str) for _ in findings]
+    report = SimpleNamespace(findings=found, licences=licences, size=9, lists=1, counts=())
+    audited = SimpleNamespace(report=report, handed={"rows": 3}, folder=Path("audit"))
+    assert demo_papers.audit_licences(SimpleNamespace(audit_licences=lambda: audited)) is right
 
 
 @pytest.mark.parametrize("let_through", [None, *FORGERIES])

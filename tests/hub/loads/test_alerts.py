@@ -194,7 +194,7 @@ def test_the_file_of_channels_is_read_strictly(tmp_path):
 
 def test_every_kind_is_said_in_both_languages_and_says_what_to_do():
     named = ("resource", "error_en", "error_zh", "success", "due", "what_en", "what_zh", "hook", "consumer", "why")
-    params = dict.fromkeys((*named, "witness", "minutes", "seconds", "promised"), "x")
+    params = dict.fromkeys((*named, "witness", "minutes", "seconds", "promised", "name", "until"), "x")
     for kind, words in ALERTS.items():
         for lang in ("en", "zh"):
             assert "{" not in words.text(lang, lag_mb="1", state="lost", findings="2", **params), kind

@@ -13,9 +13,11 @@ from fontTools.ttLib import TTFont
 
 from licence.errors import GlyphMissingError, IssueRefusedError
 from licence.fonts import read_font
-from licence.ofd.layout import Text, break_lines, width_mm
+from licence.ofd import layout
+from licence.ofd import write as writing
+from licence.ofd.layout import Page, Text, break_lines, width_mm
 from licence.ofd.seal import seal
-from licence.ofd.write import Licence, write
+from licence.ofd.write import Licence, numbers, write
 from tests.licence.ofd import paper
 
 OFD = "{http://www.ofdspec.org/2016}"
@@ -28,6 +30,33 @@ def content(files):
 
 def test_the_same_document_gives_the_same_bytes():
     assert paper.sealed(paper.files()) == paper.sealed(write(paper.LICENCE, [paper.page()], read_font()))
+
+
+def test_what_was_written_before_does_not_show():
+    for module in (layout, writing):
+        for kept in vars(module).values():
+            if hasattr(kept, "cache_clear"):
+                kept.cache_clear()
+    first = paper.files()
+    paper.files(title="证", watermark="仅用于办理开户", fields=[("姓名", "㐱𬀩𣲘")])
+    numbers(-0.0, -0.0001, 4.6000001)
+    assert paper.files() == first
+
+
+@pytest.mark.parametrize("value", [0, 0.0, -0.0, -0.0004])
+def test_nothing_has_one_spelling(value):
+    assert numbers(value) == "0"
+    assert numbers(value, 1.5, -2, 1 / 3) == "0 1.5 -2 0.333"
+
+
+def test_widths_are_those_of_the_font_asked():
+    narrow = read_font(face="Noto Sans Mono CJK SC")
+    page = Page((Text(20, 30, 5, "iiW"),))
+    for font in (paper.FONT, narrow, paper.FONT):
+        assert width_mm(font, "iiW", 5) == pytest.approx(sum(font.advance(c) for c in "iiW") * 5 / font.units_per_em)
+        (code,) = content(write(paper.LICENCE, [page], font)).iter(OFD + "TextCode")
+        assert code.get("DeltaX") == numbers(*[font.advance("i") * 5 / font.units_per_em] * 2)
+    assert width_mm(narrow, "iiW", 5) != width_mm(paper.FONT, "iiW", 5)
 
 
 def test_documents_differ_in_their_id():
@@ -64,6 +93,16 @@ def test_characters_beyond_the_first_plane_stand_alone():
             assert len(code.get("DeltaX").split()) == len(code.text) - 1
 
 
+def test_each_run_begins_where_the_one_before_ends():
+    text = "证a𬀩b𠅤𣲘c"
+    codes = list(content(write(paper.LICENCE, [Page((Text(20, 30, 5, text),))], paper.FONT)).iter(OFD + "TextCode"))
+    assert [code.text for code in codes] == ["证a", "𬀩", "b", "𠅤", "𣲘", "c"]
+    before = ["", "证a", "证a𬀩", "证a𬀩b", "证a𬀩b𠅤", "证a𬀩b𠅤𣲘"]
+    assert [float(code.get("X")) for code in codes] == pytest.approx(
+        [width_mm(paper.FONT, t, 5) for t in before], abs=0.001
+    )
+
+
 def test_nothing_leaves_the_page_or_another_box():
     page = paper.page(watermark="仅用于办理开户，再次复印无效")
     for text in page.texts:
@@ -82,6 +121,25 @@ def test_lines_break_between_words_and_not_before_a_stop():
     assert lines[0] == "统一代码"
     assert not any(line[0] in "，。" for line in lines)
     assert break_lines(paper.FONT, "", 5, 30) == [""]
+    assert break_lines(paper.FONT, "证\n照", 5, 30) == ["证", "照"]
+
+
+def test_what_fits_exactly_is_not_broken():
+    assert break_lines(paper.FONT, "证" * 10, 4.6, 46.0) == ["证" * 10]
+    assert break_lines(paper.FONT, "证" * 11, 4.6, 46.0) == ["证" * 10, "证"]
+
+
+def test_one_stop_hangs_and_no_more():
+    assert break_lines(paper.FONT, "证" * 6 + "。", 5, 30) == ["证" * 6 + "。"]
+    lines = break_lines(paper.FONT, "证" * 6 + "。" * 50, 5, 30)
+    assert "".join(lines) == "证" * 6 + "。" * 50
+    assert max(map(len, lines)) == 7
+
+
+def test_a_word_longer_than_the_line_is_cut():
+    lines = break_lines(paper.FONT, "证A" + "B" * 60 + " C", 5, 31)
+    assert "".join(lines).replace(" ", "") == "证A" + "B" * 60 + "C"
+    assert all(width_mm(paper.FONT, line, 5) <= 31 for line in lines)
 
 
 def test_an_annotated_copy_shows_its_purpose_across_the_page():

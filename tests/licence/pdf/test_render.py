@@ -10,7 +10,7 @@ from datetime import datetime
 import pytest
 
 from licence.errors import FontUnusableError, GlyphMissingError, IssueRefusedError
-from licence.pdf.render import Renderer, qr_svg
+from licence.pdf.render import SEAL_PLACES, Renderer, newest, qr_svg, templates
 from tests.licence import world as w
 from tests.licence.pdf import papers as p
 
@@ -148,3 +148,22 @@ def test_unknown_font(tmp_path):
     with pytest.raises(FontUnusableError):
         Renderer(face="No Such Face")
     assert "sha256:" in p.renderer().version
+
+
+@pytest.mark.parametrize("template", templates())
+def test_every_template_draws_a_document_and_a_picture_the_same_each_time(template):
+    rows = (("姓名", "㛃䶮𬱖𠅤" * 4), ("经营范围", "食品销售；日用百货销售。" * 30))
+    face = replace(p.FACE, rows=rows, watermark="仅限办理贷款抵押登记使用，有效期至 2026-12-31 / For a loan only " * 2)
+    drawn = [Renderer(template=template) for _ in range(2)]
+    assert drawn[0].render(face, dated=w.ISSUED) == drawn[1].render(face, dated=w.ISSUED)
+    assert drawn[0].picture(replace(face, seal=p.png())) == drawn[1].picture(replace(face, seal=p.png()))
+    assert drawn[0].picture(face) != drawn[0].picture(replace(face, screen="仅供屏幕显示"))
+    assert template in SEAL_PLACES
+
+
+def test_the_newest_number_of_a_layout_is_taken_and_an_unknown_one_refused():
+    assert newest("card") == "card-1"
+    for wrong in (lambda: newest("nothing"), lambda: Renderer(template="../x")):
+        with pytest.raises(IssueRefusedError) as caught:
+            wrong()
+        assert caught.value.code == "template_unknown"

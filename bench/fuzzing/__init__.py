@@ -1,0 +1,1 @@
+"""Parts of `bench/fuzz.py`: what a target is, the readers of licences, and the corpus they begin from."""

@@ -1,0 +1,1 @@
+from tests.hub.databases import database  # noqa: F401 - a fixture
