@@ -10,7 +10,7 @@ import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import sqlalchemy as sa
 
@@ -86,6 +86,17 @@ class CaseStep:
     log_index: int
 
 
+class Wanted(TypedDict, total=False):
+    """What a case must be to be found; a criterion that is None finds all."""
+
+    state: str | None
+    opener: str | None
+    answerer: str | None
+    resource: str | None
+    open_: bool | None
+    value: Mapping[str, str | None]  # texts of its content
+
+
 class Cases:
     """The cases of one deployment. Safe for many threads and processes; writers queue.
 
@@ -133,36 +144,26 @@ class Cases:
         self,
         kind: str | None,
         *,
-        state: str | None = None,
-        opener: str | None = None,
-        answerer: str | None = None,
-        resource: str | None = None,
-        open_: bool | None = None,
+        newest: bool = False,
         limit: int = MAX_FOUND,
         offset: int = 0,
+        **wanted: Unpack[Wanted],
     ) -> tuple[Case, ...]:
-        """The cases that fit, the one whose clock ends first before the others, those without a clock last."""
-        wanted = {"state": state, "opener": opener, "answerer": answerer, "resource": resource, "open": open_}
-        query = sa.select(CaseRow.__table__).where(*_conditions(kind=kind, **wanted))
+        """The cases that fit, the one whose clock ends first before the others, those without a clock last.
+
+        Those whose clocks end together come as they were opened, or, with *newest*, the other way round.
+        """
+        query = sa.select(CaseRow.__table__).where(*_conditions(kind, wanted))
+        opened = CaseRow.opened_at.desc() if newest else CaseRow.opened_at
         # NULL sorts first on one database and last on the other, so whether there is a clock is asked for by itself.
-        query = query.order_by(CaseRow.due_at.is_(None), CaseRow.due_at, CaseRow.opened_at, CaseRow.id)
+        query = query.order_by(CaseRow.due_at.is_(None), CaseRow.due_at, opened, CaseRow.id)
         with self.control.reading() as connection:
             rows = connection.execute(query.limit(min(limit, MAX_FOUND)).offset(offset))
             return tuple(_case(row) for row in rows)
 
-    def count(
-        self,
-        kind: str | None,
-        *,
-        state: str | None = None,
-        opener: str | None = None,
-        answerer: str | None = None,
-        resource: str | None = None,
-        open_: bool | None = None,
-    ) -> int:
+    def count(self, kind: str | None, **wanted: Unpack[Wanted]) -> int:
         """How many fit; see `find`."""
-        wanted = {"state": state, "opener": opener, "answerer": answerer, "resource": resource, "open": open_}
-        query = sa.select(sa.func.count()).select_from(CaseRow).where(*_conditions(kind=kind, **wanted))
+        query = sa.select(sa.func.count()).select_from(CaseRow).where(*_conditions(kind, wanted))
         with self.control.reading() as connection:
             return int(connection.execute(query).scalar_one())
 
@@ -376,8 +377,12 @@ def _clock_facts(case: Case, clocks: Clocks) -> dict[str, Any]:
     return {"clock": f"{profile.name}/{profile.version}/{case.rule}", "due": case.due_at.astimezone(UTC).isoformat()}
 
 
-def _conditions(**wanted: str | bool | None) -> list[sa.ColumnElement[bool]]:
-    return [getattr(CaseRow, name) == value for name, value in wanted.items() if value is not None]
+def _conditions(kind: str | None, wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
+    columns: dict[str, object] = {"kind": kind, "open": wanted.get("open_")}
+    columns |= {name: wanted.get(name) for name in ("state", "opener", "answerer", "resource")}
+    texts = wanted.get("value", {})
+    yield from (getattr(CaseRow, name) == value for name, value in columns.items() if value is not None)
+    yield from (CaseRow.value[name].as_string() == text for name, text in texts.items() if text is not None)
 
 
 def _read(connection: Connection, id_: str, kind: str, *, hold: bool = False) -> Case:

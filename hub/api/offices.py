@@ -40,11 +40,14 @@ def licensing(request: Request) -> Licensing:
 
 def papers(request: Request) -> PaperOffice:
     """The counter where licences are handed out; it reads a font. Raises: as `licensing`."""
+    return _kept(request, "papers", lambda: PaperOffice.over(licensing(request), seals(request)))
+
+
+def seals(request: Request) -> Seals:
+    """The register of seals and their use; a city that issues no licences has seals too."""
     service = doors.service(request)
-    return _kept(
-        request,
-        "papers",
-        lambda: PaperOffice.over(licensing(request), Seals.over(service.settings, service.control, service.evidence)),
+    return _opened(
+        request, "seals", (id(service),), lambda: Seals.over(service.settings, service.control, service.evidence)
     )
 
 
@@ -64,12 +67,18 @@ def wallets(request: Request) -> Wallets:
 
 
 def _kept(request: Request, name: str, make: Callable[[], T]) -> T:
-    service, state = doors.service(request), request.app.state
+    """What rests on the catalogue of kinds: opened anew once that was exchanged."""
+    service = doors.service(request)
     try:
         stat = service.settings.kinds.stat()
     except OSError as error:
         raise NoKindsError from error
-    mark = (id(service), stat.st_mtime_ns, stat.st_size, stat.st_ino)
+    return _opened(request, name, (id(service), stat.st_mtime_ns, stat.st_size, stat.st_ino), make)
+
+
+def _opened(request: Request, name: str, mark: tuple[int, ...], make: Callable[[], T]) -> T:
+    """The office called *name*, made when it is first asked for and whenever *mark* is another."""
+    state = request.app.state
     with _OPENING:
         offices: dict[str, tuple[Any, Any]] = getattr(state, "offices", {})
         known, found = offices.get(name, (None, None))

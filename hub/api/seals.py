@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -17,12 +16,11 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from hub.actors import Role
-from hub.api import doors
+from hub.api import doors, offices
 from hub.api.bodies import Body
 from hub.api.bodyshapes import BodyShape, Schema
 from hub.api.shapes import documented
 from hub.errors import InvalidRequestError, NotFoundError, RoleMissingError
-from hub.seals import Seals
 from hub.seals.registering import SealOrder
 from hub.seals.using import Place
 from hub.seals.words import Sort
@@ -38,7 +36,6 @@ ACTING = (Role.APPLY, Role.REVIEW, Role.OFFICE)
 # The longer side of A2: larger than any page that is sealed.
 MAX_MM: Final = 600
 _PLACED: Final = ("x_mm", "y_mm")
-_OPENING: Final = threading.Lock()
 
 
 class SealStepShape(BaseModel):
@@ -191,7 +188,7 @@ def _add_register(app: FastAPI) -> None:
         """The seals of the caller's department; all of them for the office and auditors."""
         actor = doors.actor(request, *MEMBERS)
         department = None if _sees_all(request) else actor.department
-        rows = _seals(request).find(department=department, state=state, limit=size, offset=(page - 1) * size)
+        rows = offices.seals(request).find(department=department, state=state, limit=size, offset=(page - 1) * size)
         return doors.answer(request, {"items": rows})
 
     @app.get("/v1/seals/{code}", response_model=SealShape, **reading)
@@ -209,7 +206,7 @@ def _add_register(app: FastAPI) -> None:
     ) -> Response:
         """The uses of a seal."""
         _own(request, code)
-        return doors.answer(request, {"items": _seals(request).uses(code, limit=size, offset=(page - 1) * size)})
+        return doors.answer(request, {"items": offices.seals(request).uses(code, limit=size, offset=(page - 1) * size)})
 
     @app.get(
         "/v1/seals/{code}/image",
@@ -220,7 +217,9 @@ def _add_register(app: FastAPI) -> None:
     def image(request: Request, code: str) -> Response:
         """The picture of a seal."""
         _own(request, code)
-        return Response(_seals(request).picture(code), media_type="image/png", headers={"cache-control": "no-store"})
+        return Response(
+            offices.seals(request).picture(code), media_type="image/png", headers={"cache-control": "no-store"}
+        )
 
     @app.post("/v1/seals", response_model=SealShape, status_code=201, responses=writing, openapi_extra=doors.KEYED)
     async def ask_for(request: Request) -> Response:
@@ -262,7 +261,7 @@ def _add_approvals(app: FastAPI) -> None:
     def waiting(request: Request) -> Response:
         """The requests for remote signatures to the caller."""
         actor = doors.actor(request, *ACTING)
-        return doors.answer(request, {"items": _seals(request).approvals(str(actor))})
+        return doors.answer(request, {"items": offices.seals(request).approvals(str(actor))})
 
     @app.post(
         "/v1/seal-approvals",
@@ -303,7 +302,7 @@ def _add_signers(app: FastAPI) -> None:
         """The persons of the caller's department who sign remotely; all of them for the office and auditors."""
         actor = doors.actor(request, *MEMBERS)
         return doors.answer(
-            request, {"items": _seals(request).signers(None if _sees_all(request) else actor.department)}
+            request, {"items": offices.seals(request).signers(None if _sees_all(request) else actor.department)}
         )
 
     @app.post(
@@ -333,14 +332,14 @@ def _add_signer(request: Request, members: dict[str, Any]) -> Response:
     actor = doors.actor(request, *ACTING)
     body = Body(members).done(("person", "pin"))
     person, pin = body.text("person", None), body.text("pin", None)
-    return _enrolled(request, _seals(request).add_signer(person, pin, by=actor, office=_is_office(request)))
+    return _enrolled(request, offices.seals(request).add_signer(person, pin, by=actor, office=_is_office(request)))
 
 
 def _renew_signer(request: Request, person: str, members: dict[str, Any]) -> Response:
     actor = doors.actor(request, *ACTING)
     body = Body(members).done(("pin", "ground"))
     pin, ground = body.text("pin", None), body.text("ground", None)
-    done = _seals(request).renew_signer(person, pin, by=actor, ground=ground, office=_is_office(request))
+    done = offices.seals(request).renew_signer(person, pin, by=actor, ground=ground, office=_is_office(request))
     return _enrolled(request, done)
 
 
@@ -376,17 +375,6 @@ def _millimetres(body: Body, name: str) -> float:
     return float(value)
 
 
-def _seals(request: Request) -> Seals:
-    """The office of seals over the opened parts, made when a seal is first asked about."""
-    state = request.app.state
-    with _OPENING:
-        found: Seals | None = getattr(state, "seals", None)
-        if found is None or found.control is not doors.service(request).control:
-            service = doors.service(request)
-            found = state.seals = Seals.over(service.settings, service.control, service.evidence)
-    return found
-
-
 def _sees_all(request: Request) -> bool:
     return bool({Role.OFFICE, Role.AUDIT} & set(doors.known(request).roles))
 
@@ -397,7 +385,7 @@ def _is_office(request: Request) -> bool:
 
 def _own(request: Request, code: str) -> dict[str, Any]:
     actor = doors.actor(request, *MEMBERS)
-    seal = _seals(request).show(code)
+    seal = offices.seals(request).show(code)
     if seal["department"] != actor.department and not _sees_all(request):
         raise RoleMissingError(role=f"{Role.OFFICE} / {Role.AUDIT}")
     return seal
@@ -422,7 +410,7 @@ def _requested(request: Request, members: dict[str, Any]) -> Response:
         height_mm=_number(body, "height_mm", 42),
         structure=_number(body, "structure", 5),
     )
-    made = _seals(request).request(order, by=actor, ground=body.text("ground", None), office=_is_office(request))
+    made = offices.seals(request).request(order, by=actor, ground=body.text("ground", None), office=_is_office(request))
     return doors.answer(request, made, status=201)
 
 
@@ -431,7 +419,7 @@ def _act(request: Request, code: str, step: str, members: dict[str, Any]) -> Res
     if step not in STEPS:
         raise NotFoundError
     body = Body(members).done((*STEPS[step].required, *STEPS[step].optional))
-    office, ground, seals = _is_office(request), body.text("ground", None), _seals(request)
+    office, ground, seals = _is_office(request), body.text("ground", None), offices.seals(request)
     if step == "transfer":
         custodian = body.text("custodian", None)
         return doors.answer(request, seals.transfer(code, custodian, by=actor, ground=ground, office=office))
@@ -447,14 +435,14 @@ def _stamp(request: Request, code: str, members: dict[str, Any]) -> Response:
     actor = doors.actor(request, *ACTING)
     body = Body(members).done(("document", "purpose", *_PLACED))
     purpose, place = body.text("purpose", None), _place(body)
-    done = _seals(request).stamp(code, _bytes(body, "document"), by=actor, purpose=purpose, place=place)
+    done = offices.seals(request).stamp(code, _bytes(body, "document"), by=actor, purpose=purpose, place=place)
     return doors.answer(request, {"use": done.use, "form": done.form, "data": base64.b64encode(done.data).decode()})
 
 
 def _ask(request: Request, members: dict[str, Any]) -> Response:
     actor = doors.actor(request, *ACTING)
     body = Body(members).done(("seal", "document", "purpose"))
-    asked = _seals(request).ask(
+    asked = offices.seals(request).ask(
         body.text("seal", None),
         _bytes(body, "document"),
         purpose=body.text("purpose", None),
@@ -467,7 +455,7 @@ def _ask(request: Request, members: dict[str, Any]) -> Response:
 def _approve(request: Request, id_: str, members: dict[str, Any]) -> Response:
     actor = doors.actor(request, *ACTING)
     body = Body(members).done(("document", "pin", "password"))
-    done = _seals(request).approve_and_sign(
+    done = offices.seals(request).approve_and_sign(
         id_,
         _bytes(body, "document"),
         by=actor,
@@ -480,7 +468,7 @@ def _approve(request: Request, id_: str, members: dict[str, Any]) -> Response:
 def _decline(request: Request, id_: str, members: dict[str, Any]) -> Response:
     actor = doors.actor(request, *ACTING)
     Body(members).done(())
-    return doors.answer(request, _seals(request).decline(id_, by=actor))
+    return doors.answer(request, offices.seals(request).decline(id_, by=actor))
 
 
 def _bytes(body: Body, name: str) -> bytes:

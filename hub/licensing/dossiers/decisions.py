@@ -19,8 +19,7 @@ import sqlalchemy as sa
 
 from catalog.clock import day_of
 from catalog.steps import CaseInvalidError, NotYoursError, StepNotAllowedError, problem
-from hub.cases import Case, Cases
-from hub.control import CaseRow, hold_generation, row_dict
+from hub.control import CaseRow, hold_generation
 from hub.licensing.dossiers.content import (
     CONFIRMED,
     DECISION,
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
 
     from catalog.clock import Clocks
     from hub.actors import Actor
-    from hub.cases import Transaction
+    from hub.cases import Case, Cases, Transaction, Wanted
     from hub.control import Control
     from hub.licensing.dossiers.counter import Counter
     from hub.licensing.dossiers.holders import Holders
@@ -172,19 +171,9 @@ class Decisions:
         offset: int = 0,
     ) -> tuple[int, tuple[Case, ...]]:
         """How many decisions fit, and those of one page."""
-        where: list[sa.ColumnElement[bool]] = [CaseRow.kind == DECISION]
-        if department is not None:
-            where.append(CaseRow.opener == department)
-        if licence is not None:
-            where.append(CaseRow.value["licence"].as_string() == licence)
-        if open_ is not None:
-            where.append(CaseRow.open == open_)
-        query = sa.select(CaseRow.__table__).where(*where)
-        query = query.order_by(CaseRow.due_at.is_(None), CaseRow.due_at, CaseRow.opened_at.desc(), CaseRow.id)
-        with self.control.reading() as connection:
-            total = connection.execute(sa.select(sa.func.count()).select_from(CaseRow).where(*where)).scalar_one()
-            rows = connection.execute(query.limit(limit).offset(offset))
-            return int(total), tuple(Case(**row_dict(row)) for row in rows)
+        wanted: Wanted = {"opener": department, "open_": open_, "value": {"licence": licence}}
+        found = self.cases.find(DECISION, **wanted, newest=True, limit=limit, offset=offset)
+        return self.cases.count(DECISION, **wanted), found
 
     # --- inside -----------------------------------------------------------------------------------------------------
 

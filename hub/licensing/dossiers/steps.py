@@ -20,8 +20,7 @@ import sqlalchemy as sa
 
 from catalog.clock import day_of
 from catalog.steps import CaseInvalidError, NotYoursError, problem
-from hub.cases import Case
-from hub.control import CaseRow, hold_generation, row_dict
+from hub.control import CaseRow, hold_generation
 from hub.errors import HubError, TryAgainError
 from hub.licensing.dossiers.content import (
     DOSSIER,
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hub.actors import Actor
-    from hub.cases import Transaction
+    from hub.cases import Case, Transaction, Wanted
     from licence.model import LicenceKind
 
 # What an officer did who gave no words of their own; the ground is then the one the application rests on.
@@ -268,21 +267,8 @@ class Dossiers(Decisions):
         offset: int = 0,
     ) -> tuple[int, tuple[Case, ...]]:
         """How many applications fit, and those of one page, the clock that ends first before the others."""
-        where: list[sa.ColumnElement[bool]] = [CaseRow.kind == DOSSIER]
-        if department is not None:
-            where.append(CaseRow.opener == department)
-        if state is not None:
-            where.append(CaseRow.state == state)
-        if kind is not None:
-            where.append(CaseRow.value["kind"].as_string() == kind)
-        if open_ is not None:
-            where.append(CaseRow.open == open_)
-        query = sa.select(CaseRow.__table__).where(*where)
-        query = query.order_by(CaseRow.due_at.is_(None), CaseRow.due_at, CaseRow.opened_at, CaseRow.id)
-        with self.control.reading() as connection:
-            total = connection.execute(sa.select(sa.func.count()).select_from(CaseRow).where(*where)).scalar_one()
-            rows = connection.execute(query.limit(limit).offset(offset))
-            return int(total), tuple(Case(**row_dict(row)) for row in rows)
+        wanted: Wanted = {"state": state, "opener": department, "open_": open_, "value": {"kind": kind}}
+        return self.cases.count(DOSSIER, **wanted), self.cases.find(DOSSIER, **wanted, limit=limit, offset=offset)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
