@@ -30,7 +30,7 @@ demo: $(STAMP) ## Set up and run a small city end to end, then serve until Ctrl-
 	@$(BIN)/zhengtong demo $(if $(ONCE),--once) $(if $(SCALE),--scale $(SCALE))
 
 test: $(STAMP) ## Set up and run the tests
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP) format lint types floors test ## Everything CI runs: format, lint, types, floors, tests
 

@@ -377,7 +377,10 @@ class Table:
                 yield [pa.array(_texts(values), pa.string()) for values in zip(*rows, strict=True)]
         except BaseException:
             if self.connection.dialect.driver == "pymysql":
-                # Else it would first take in all the rows that are still on their way.
+                # Else it would first take in all the rows that are still on their way, or try to when it is collected.
+                reading = getattr(result.cursor, "_result", None)
+                if reading is not None:
+                    reading.unbuffered_active = False
                 self.connection.invalidate()
             raise
         finally:

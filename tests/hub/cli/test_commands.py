@@ -274,5 +274,6 @@ def test_every_error_of_the_hub_has_an_exit_code_by_what_to_do_next():
 
 def test_the_table_of_exit_codes_names_errors_that_there_are():
     from hub.cli.output import _EXITS_OF_CODE
+    from licence.findings import FINDINGS
 
-    assert _EXITS_OF_CODE.keys() <= {one.code for one in hub_errors()}
+    assert _EXITS_OF_CODE.keys() <= {one.code for one in hub_errors()} | FINDINGS.keys()
