@@ -33,6 +33,7 @@ MAX_JSON_DEPTH = 16
 MAX_NUMERIC_DATE = 253_402_300_799
 MAX_INTEGER_DIGITS = 18
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 _B64URL = re.compile(r"[A-Za-z0-9_-]*")
 _LAST_CHARACTERS = {2: frozenset("AQgw"), 3: frozenset("AEIMQUYcgkosw048")}
 _COMPACT_PARTS = 3
@@ -76,7 +77,7 @@ def b64url_decode(text: str, what: str) -> bytes:
     over = len(text) % 4
     if over and text[-1] not in _LAST_CHARACTERS[over]:
         raise FormatError("base64_not_canonical", what=what)
-    return base64.urlsafe_b64decode(text + "=" * (-over % 4))
+    return binascii.a2b_base64(text.encode("ascii").translate(_STANDARD) + b"==="[: -over % 4])
 
 
 def b64_decode(text: object, what: str, max_bytes: int) -> bytes:
@@ -163,9 +164,25 @@ def parse_compact(token: str, *, typ: str, max_bytes: int, what: str) -> Jws:
         raise FormatError("not_compact", what=what)
     if len(parts[0]) > MAX_HEADER_BYTES:
         raise FormatError("too_large", what=f"{what} header", limit=MAX_HEADER_BYTES)
-    header = strict_json(b64url_decode(parts[0], f"{what} header"), f"{what} header")
+    alg, chain = _read_header(parts[0], typ, what)
     payload = strict_json(b64url_decode(parts[1], f"{what} payload"), f"{what} payload")
-    if not isinstance(header, dict) or not isinstance(payload, dict):
+    if not isinstance(payload, dict):
+        raise FormatError("json_invalid", what=what)
+    return Jws(
+        token=token,
+        alg=alg,
+        chain=chain,
+        payload=payload,
+        signing_input=f"{parts[0]}.{parts[1]}".encode("ascii"),
+        signature=b64url_decode(parts[2], f"{what} signature"),
+    )
+
+
+# A pure function of what was signed; few keys sign whatever comes in a day.
+@lru_cache(maxsize=256)
+def _read_header(text: str, typ: str, what: str) -> tuple[str, tuple[bytes, ...]]:
+    header = strict_json(b64url_decode(text, f"{what} header"), f"{what} header")
+    if not isinstance(header, dict):
         raise FormatError("json_invalid", what=what)
     if header.get("typ") != typ:
         raise FormatError("wrong_typ", what=what, expected=typ)
@@ -174,14 +191,7 @@ def parse_compact(token: str, *, typ: str, max_bytes: int, what: str) -> Jws:
         raise FormatError("alg_not_allowed", what=what)
     if not set(header) <= _HEADER_MEMBERS:
         raise FormatError("unknown_member", what=f"{what} header")
-    return Jws(
-        token=token,
-        alg=alg,
-        chain=_chain(header.get("x5c"), what),
-        payload=payload,
-        signing_input=f"{parts[0]}.{parts[1]}".encode("ascii"),
-        signature=b64url_decode(parts[2], f"{what} signature"),
-    )
+    return alg, _chain(header.get("x5c"), what)
 
 
 def verify(jws: Jws, public_key: object, allowed: Iterable[str]) -> None:
