@@ -29,6 +29,7 @@ from hub.api import (
     hooks,
     inbox,
     licence_cases,
+    licence_decisions,
     licence_trust,
     licences,
     lists,
@@ -40,6 +41,7 @@ from hub.api import (
     revocation_lists,
     sandbox,
     schemas,
+    seal_signers,
     seals,
     search,
     wallets,
@@ -89,9 +91,12 @@ FEATURES = (
     sandbox,
     witnesses,
     licence_cases,
+    licence_decisions,
     materials,
     licence_trust,
     wallets,
+    # Before `seals`, whose `/v1/seals/{code}` would take "signers" for a code.
+    seal_signers,
     seals,
     revocation_lists,
     licences,
@@ -378,7 +383,20 @@ def _complete_openapi(app: HubApp) -> None:
             plain = shape.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
             known.update(plain.pop("$defs", {}))
             known[shape.__name__] = plain
-        own = (applications, grants, corrections, demands, loads, hooks, materials, licence_cases, seals, licences)
+        own = (
+            applications,
+            grants,
+            corrections,
+            demands,
+            loads,
+            hooks,
+            materials,
+            licence_cases,
+            licence_decisions,
+            seal_signers,
+            seals,
+            licences,
+        )
         for feature in own:
             describe(document, feature.BODIES, feature.BODY_STEPS)
         for operation in (one for path in document["paths"].values() for one in path.values()):

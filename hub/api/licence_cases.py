@@ -1,8 +1,8 @@
-"""Applications for licences and decisions on licences over HTTP, for officers of the issuing department.
+"""Applications for licences over HTTP, for officers of the issuing department.
 
 What a step does is `hub.licensing.dossiers`; a department sees its own cases, the office and auditors see all. What
 the city knows of a holder is shown to the issuing department alone, and only in answer to a POST: no address holds
-anything of a person.
+anything of a person. Decisions on licences have their doors in `hub.api.licence_decisions`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from hub.api.offices import dossiers
 from hub.api.shapes import documented
 from hub.errors import InvalidRequestError, NotFoundError
 from hub.licensing.dossiers import CHANNELS, Dossiers, Order
-from hub.licensing.dossiers.content import DECISION, DECISIONS, DOSSIER
+from hub.licensing.dossiers.content import DOSSIER
 from hub.licensing.dossiers.orders import MAX_ITEMS
-from hub.licensing.dossiers.views import decision_plain, dossier_plain
+from hub.licensing.dossiers.views import dossier_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -123,47 +123,9 @@ class LicenceApplicationsShape(BaseModel):
     items: list[LicenceApplicationHeadShape]
 
 
-class LicenceDecisionHeadShape(CaseHeadShape):
-    """A decision on a licence in a list."""
-
-    action: str
-    first: str
-    second: str
-
-
-class ReliedShape(BaseModel):
-    """Who holds a copy of the licence that is in force, by department."""
-
-    copies: list[dict[str, Any]]
-    copies_in_force: int
-
-
-class LicenceDecisionShape(LicenceDecisionHeadShape):
-    """A decision on a licence with its words, its history and who relied on the licence."""
-
-    reason: str
-    ground: str
-    why: str
-    relied_on: ReliedShape
-    history: list[StepShape]
-
-
-class LicenceDecisionsShape(BaseModel):
-    """Decisions on licences; *total* counts all that fit."""
-
-    total: int
-    page: int
-    size: int
-    items: list[LicenceDecisionHeadShape]
-
-
 def add_to(app: FastAPI) -> None:
     """Hang the routes into *app*."""
-    _add_applications(app)
-    _add_decisions(app)
 
-
-def _add_applications(app: FastAPI) -> None:
     @app.get(
         "/v1/licences/applications",
         response_model=LicenceApplicationsShape,
@@ -203,7 +165,7 @@ def _add_applications(app: FastAPI) -> None:
         """An application for a licence with its history and clock. The ETag is for If-Match of its next step."""
         actor = doors.actor(request, *MEMBERS)
         case = doors.office(request).cases.get(id_, DOSSIER)
-        _need_concern(request, case, actor)
+        need_concern(request, case, actor)
         return _dossier(request, case)
 
     @app.post(
@@ -261,73 +223,12 @@ def _add_applications(app: FastAPI) -> None:
         return await doors.run(_act, request, id_, step, await doors.read_object(request))
 
 
-def _add_decisions(app: FastAPI) -> None:
-    @app.get(
-        "/v1/licences/decisions",
-        response_model=LicenceDecisionsShape,
-        responses=documented(401, 403, 404, 422, 503),
-        openapi_extra=doors.KEYED,
-    )
-    def found(
-        request: Request,
-        *,
-        licence: Annotated[str | None, Query(max_length=200, description="a licence identifier")] = None,
-        waiting: Annotated[bool, Query(description="only those that are not finished")] = False,
-        page: Annotated[int, Query(ge=1, le=10_000)] = 1,
-        size: Annotated[int, Query(ge=1, le=500)] = 50,
-    ) -> Response:
-        """The decisions on licences of the caller's department; all of them for the office and auditors."""
-        actor = doors.actor(request, *MEMBERS)
-        office = dossiers(request)
-        total, rows = office.decisions(
-            department=None if sees_all(request) else actor.department,
-            licence=licence,
-            open_=True if waiting else None,
-            limit=size,
-            offset=(page - 1) * size,
-        )
-        items = [decision_plain(doors.office(request), office, case, whole=False) for case in rows]
-        return doors.answer(request, {"total": total, "page": page, "size": size, "items": items})
+def need_concern(request: Request, case: Case, actor: Actor) -> None:
+    """Let only those see a case whom it concerns.
 
-    @app.get(
-        "/v1/licences/decisions/{id_}",
-        response_model=LicenceDecisionShape,
-        responses=documented(401, 403, 404, 503),
-        openapi_extra=doors.KEYED,
-    )
-    def shown(request: Request, id_: str) -> Response:
-        """A decision on a licence with its history, and who relied on the licence."""
-        actor = doors.actor(request, *MEMBERS)
-        case = doors.office(request).cases.get(id_, DECISION)
-        _need_concern(request, case, actor)
-        return _decision(request, case)
-
-    @app.post(
-        "/v1/licences/decisions",
-        response_model=LicenceDecisionShape,
-        status_code=201,
-        responses=documented(400, 401, 403, 404, 409, 413, 415, 422, 503),
-        openapi_extra=doors.KEYED,
-    )
-    async def propose(request: Request) -> Response:
-        """Put a decision on a licence forward; where one person decides it takes effect at once.
-
-        `licence` (its identifier), `action` (suspend, resume, transfer, revoke, cancel, withdraw), `reason`, `ground`.
-        """
-        return await doors.run(_propose, request, await doors.read_object(request))
-
-    @app.post(
-        "/v1/licences/decisions/{id_}:{step}",
-        response_model=LicenceDecisionShape,
-        responses=documented(400, 401, 403, 404, 409, 413, 415, 422, 503),
-        openapi_extra=doors.KEYED,
-    )
-    async def settle(request: Request, id_: str, step: str) -> Response:
-        """`confirm` it as a second officer (safe to repeat), or `drop` it with `reason` before it is confirmed."""
-        return await doors.run(_settle, request, id_, step, await doors.read_object(request))
-
-
-def _need_concern(request: Request, case: Case, actor: Actor) -> None:
+    Raises:
+        NotYoursError: it is another department's, and the caller is neither of the office nor an auditor.
+    """
     if case.opener != actor.department and not sees_all(request):
         raise NotYoursError(actor=str(actor), needed=case.opener)
 
@@ -336,11 +237,6 @@ def _dossier(request: Request, case: Case, *, known: Mapping[str, Any] | None = 
     plain = dossier_plain(doors.office(request), dossiers(request), case)
     if known is not None:
         plain["known"] = dict(known)
-    return doors.answer(request, plain, status=status, revision=case.revision)
-
-
-def _decision(request: Request, case: Case, *, status: int = 200) -> Response:
-    plain = decision_plain(doors.office(request), dossiers(request), case)
     return doors.answer(request, plain, status=status, revision=case.revision)
 
 
@@ -423,27 +319,6 @@ def _complete(dossiers: Dossiers, id_: str, actor: Actor, body: Body, revision: 
     ).case
 
 
-def _propose(request: Request, members: dict[str, Any]) -> Response:
-    actor = doors.actor(request, Role.REVIEW)
-    body = Body(members).done(_DECIDED)
-    identifier, action, reason, ground = (body.text(name, None) for name in _DECIDED)
-    case = dossiers(request).propose(identifier, action, actor=actor, reason=reason, ground=ground)
-    return _decision(request, case, status=201)
-
-
-def _settle(request: Request, id_: str, step: str, members: dict[str, Any]) -> Response:
-    if step not in ("confirm", "drop"):
-        raise NotFoundError
-    actor = doors.actor(request, Role.REVIEW)
-    revision = doors.if_match(request)
-    if step == "confirm":
-        Body(members).done(())
-        return _decision(request, dossiers(request).confirm(id_, actor=actor, revision=revision))
-    reason = Body(members).done(("reason",)).text("reason", None)
-    return _decision(request, dossiers(request).drop(id_, actor=actor, reason=reason, revision=revision))
-
-
-_DECIDED = ("licence", "action", "reason", "ground")
 _WORDS = ("reason", "ground")
 # step: who, what must be said, what may be said beside it, and what it does.
 _STEPS: dict[str, tuple[Role, tuple[str, ...], tuple[str, ...], Any]] = {
@@ -468,18 +343,14 @@ _SPECIAL: tuple[tuple[str, Schema], ...] = (
     ("channel", {"type": "string", "enum": list(CHANNELS)}),
     ("predecessor", {"type": "string", "description": "the licence that is to be renewed or changed"}),
     ("change", {"type": "boolean", "description": "true: the licence is changed, not renewed"}),
-    ("licence", {"type": "string", "description": "a licence identifier"}),
-    ("action", {"type": "string", "enum": list(DECISIONS)}),
 )
 BODIES = {
     "/v1/licences/applications": BodyShape(("kind", *_WORDS), _FURTHER, special=_SPECIAL),
     "/v1/licences/applications:preview": BodyShape(("kind",), (*_FURTHER, *_WORDS), special=_SPECIAL),
     "/v1/licences/applications/{id_}:look": BodyShape(),
-    "/v1/licences/decisions": BodyShape(_DECIDED, special=_SPECIAL),
 }
 BODY_STEPS = {
     "/v1/licences/applications/{id_}:{step}": {
         step: BodyShape(needed, further, special=_SPECIAL) for step, (_, needed, further, _) in _STEPS.items()
     },
-    "/v1/licences/decisions/{id_}:{step}": {"confirm": BodyShape(), "drop": BodyShape(("reason",))},
 }

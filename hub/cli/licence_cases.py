@@ -1,13 +1,13 @@
-"""`zhengtong licence case …`: applications for licences, from the counter to the licence, and decisions on licences.
+"""`zhengtong licence case …`: applications for licences, from the counter to the licence.
 
 The holder's code and what the applicant states are personal data: they come from files, standard input or a prompt.
-Leaves every step to `hub.licensing.dossiers`.
+Leaves every step to `hub.licensing.dossiers`, and decisions on licences to `hub.cli.licence_decisions`.
 """
 
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,16 +17,29 @@ from hub.casewords import CASE_STATES
 from hub.cli.arguments import pair, read_file
 from hub.cli.common import By, Json, Page, Revision, Size, state_word
 from hub.cli.language import LANG, say
-from hub.cli.output import NOT_PERMITTED, OK, WAITING, note, out, print_json, table
+from hub.cli.licence_case_common import (
+    All,
+    Department,
+    Ground,
+    Id,
+    Licence,
+    Reason,
+    clock_words,
+    kind_word,
+    list_cases,
+    opened,
+    say_case,
+    show_case,
+)
+from hub.cli.licence_decisions import add_decisions_to
+from hub.cli.output import NOT_PERMITTED, OK, WAITING, note, print_json, table
 from hub.errors import QueryInvalidError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from hub.cases import Case
-    from hub.licensing.dossiers import Dossiers, Order
+    from hub.licensing.dossiers import Order
     from hub.licensing.dossiers.prefill import Prefilled
-    from hub.office import Office
 
 cases = typer.Typer(
     no_args_is_help=True,
@@ -34,19 +47,10 @@ cases = typer.Typer(
     help=say("证照申请与处理决定", "Applications for licences, and decisions on them"),
 )
 
-Id = Annotated[
-    str, typer.Argument(metavar=say("案卷编号", "CASE"), help=say("案卷编号", "its number"), show_default=False)
-]
 Kind = Annotated[
     str,
     typer.Argument(
         metavar=say("证照类型", "KIND"), help=say("证照名称或类型代码", "kind, by name or code"), show_default=False
-    ),
-]
-Licence = Annotated[
-    str,
-    typer.Argument(
-        metavar=say("证照标识", "IDENTIFIER"), help=say("证照标识", "licence identifier"), show_default=False
     ),
 ]
 HolderFile = Annotated[
@@ -74,8 +78,6 @@ StatedFile = Annotated[
         ),
     ),
 ]
-Reason = Annotated[str, typer.Option("--reason", help=say("事由", "why"))]
-Ground = Annotated[str, typer.Option("--ground", help=say("法律依据", "legal ground"))]
 OwnGround = Annotated[
     str, typer.Option("--ground", help=say("法律依据（默认同申请）", "legal ground (default: the application's)"))
 ]
@@ -92,15 +94,6 @@ Channel = Annotated[
 ]
 
 
-@contextmanager
-def _opened() -> Iterator[tuple[Office, Dossiers]]:
-    from hub.licensing.dossiers.opening import opened
-    from hub.settings import Settings
-
-    with opened(Settings.from_environment()) as parts:
-        yield parts
-
-
 @cases.command("preview", help=say("预填并试算：可否签发、与陈述有何不同", "What is known, and could it be issued?"))
 def preview(
     kind: Kind,
@@ -113,17 +106,12 @@ def preview(
 ) -> int:
     """Opens nothing; the look-up is recorded. Exit 0 if it could be issued, 4 if not."""
     from hub.actors import Actor
-    from hub.licensing.planning import OK as ISSUABLE
 
     words = say("试算", "preview")
     order = _order(kind, holder_file, record, stated_file, reason=words, ground=words)
-    with _opened() as (_, dossiers):
+    with opened() as (_, dossiers):
         found = dossiers.preview(order, actor=Actor.parse(by))
-    if as_json:
-        print_json(found.plain())
-    else:
-        _face(found)
-    return OK if found.outcome == ISSUABLE else NOT_PERMITTED
+    return _foretold(found, as_json=as_json)
 
 
 @cases.command("apply", help=say("受理证照申请", "Take in an application"))
@@ -168,7 +156,7 @@ def renew(
     as_json: Json = False,
 ) -> int:
     """It ends in the next version of the same identifier. Exit 8: it waits for review."""
-    with _opened() as (_, dossiers):
+    with opened() as (_, dossiers):
         kind = dossiers.counter.licence(identifier)["kind"]
     order = _order(
         kind, holder_file, record, stated_file,
@@ -182,15 +170,10 @@ def _handed_in(order: Order, by: str, *, as_json: bool) -> int:
     from hub.actors import Actor
     from hub.licensing.dossiers.views import dossier_plain
 
-    with _opened() as (office, dossiers):
+    with opened() as (office, dossiers):
         handed = dossiers.apply(order, actor=Actor.parse(by))
         plain = dossier_plain(office, dossiers, handed.case)
-    if as_json:
-        print_json({"outcome": "waiting", **plain, "known": handed.prefilled.plain()})
-        return WAITING
-    _said(plain, "dossier")
-    _face(handed.prefilled)
-    return WAITING
+    return _taken_in(plain, handed.prefilled, as_json=as_json)
 
 
 @cases.command("complete", help=say("补正后重新受理", "Take it in again after completion"))
@@ -209,17 +192,12 @@ def complete(
     from hub.licensing.dossiers.views import dossier_plain
 
     stated = None if stated_file is None else _stated(stated_file)
-    with _opened() as (office, dossiers):
+    with opened() as (office, dossiers):
         handed = dossiers.complete(
             id_, actor=Actor.parse(by), reason=reason, stated=stated, materials=material or (), revision=revision
         )
         plain = dossier_plain(office, dossiers, handed.case)
-    if as_json:
-        print_json({"outcome": "waiting", **plain, "known": handed.prefilled.plain()})
-        return WAITING
-    _said(plain, "dossier")
-    _face(handed.prefilled)
-    return WAITING
+    return _taken_in(plain, handed.prefilled, as_json=as_json)
 
 
 @cases.command("return", help=say("退回补正，一次告知全部内容", "Return for completion: tell all that is missing"))
@@ -272,25 +250,18 @@ def hand_out(
 def look(id_: Id, *, by: By, as_json: Json = False) -> int:
     """For officers of the issuing department; the look-up is recorded. Exit 0 if it could be issued, 4 if not."""
     from hub.actors import Actor
-    from hub.licensing.planning import OK as ISSUABLE
 
-    with _opened() as (_, dossiers):
+    with opened() as (_, dossiers):
         found = dossiers.look(id_, actor=Actor.parse(by))
-    if as_json:
-        print_json(found.plain())
-    else:
-        _face(found)
-    return OK if found.outcome == ISSUABLE else NOT_PERMITTED
+    return _foretold(found, as_json=as_json)
 
 
 @cases.command("list", help=say("查看证照申请", "List applications for licences"))
-def list_cases(
+def list_applications(
     *,
-    department: Annotated[
-        str | None, typer.Option("--department", help=say("颁发部门", "of this issuing department"), show_default=False)
-    ] = None,
+    department: Department = None,
     state: Annotated[str | None, typer.Option("--state", help=say("状态", "only in this state"))] = None,
-    all_: Annotated[bool, typer.Option("--all", help=say("包括已办结的", "those that ended, too"))] = False,
+    all_: All = False,
     page: Page = 1,
     size: Size = 50,
     as_json: Json = False,
@@ -298,36 +269,28 @@ def list_cases(
     """The one whose clock ends first stands first."""
     from hub.licensing.dossiers.views import dossier_plain
 
-    _known_state("dossier", state)
-    with _opened() as (office, dossiers):
-        total, found = dossiers.find(
+    _need_known(state)
+    columns = (
+        (say("案卷", "Case"), itemgetter("id")),
+        (say("证照", "Kind"), kind_word),
+        (say("状态", "State"), lambda shown: state_word("dossier", shown["state"])),
+        (say("部门", "Issuer"), itemgetter("issuer")),
+        (say("时限", "Clock"), lambda shown: clock_words(shown["clock"])),
+        (say("证照标识", "Licence"), itemgetter("licence")),
+    )
+    return list_cases(
+        lambda dossiers: dossiers.find(
             department=department,
             state=state,
             open_=None if all_ or state else True,
             limit=size,
             offset=(page - 1) * size,
-        )
-        shown = [dossier_plain(office, dossiers, case, whole=False) for case in found]
-    if as_json:
-        print_json({"total": total, "items": shown})
-        return OK
-    if not shown:
-        note(say("没有证照申请。", "There are no applications."))
-        return OK
-    headings = (
-        say("案卷", "Case"),
-        say("证照", "Kind"),
-        say("状态", "State"),
-        say("部门", "Issuer"),
-        say("时限", "Clock"),
-        say("证照标识", "Licence"),
+        ),
+        dossier_plain,
+        columns,
+        none=say("没有证照申请。", "There are no applications."),
+        as_json=as_json,
     )
-    table(
-        "",
-        headings,
-        ([s["id"], _kind(s), _state("dossier", s), s["issuer"], _clock(s["clock"]), s["licence"]] for s in shown),
-    )
-    return OK
 
 
 @cases.command("show", help=say("查看一份案卷及其经过", "Show an application or a decision, and its history"))
@@ -336,7 +299,7 @@ def show(id_: Id, *, as_json: Json = False) -> int:
     from hub.errors import CaseUnknownError
     from hub.licensing.dossiers.views import decision_plain, dossier_plain
 
-    with _opened() as (office, dossiers):
+    with opened() as (office, dossiers):
         try:
             plain, kind = dossier_plain(office, dossiers, dossiers.get(id_)), "dossier"
         except CaseUnknownError:
@@ -344,99 +307,11 @@ def show(id_: Id, *, as_json: Json = False) -> int:
     if as_json:
         print_json(plain)
         return OK
-    _show(plain, kind)
+    show_case(plain, kind)
     return OK
 
 
-# --- decisions ---
-
-
-@cases.command("decide", help=say("对证照作出处理决定", "Put a decision on a licence forward"))
-def decide(
-    identifier: Licence,
-    action: Annotated[
-        str,
-        typer.Argument(
-            metavar=say("决定", "DECISION"),
-            help=say(
-                "suspend 暂扣，resume 恢复，transfer 转出，revoke 撤销，cancel 注销，withdraw 吊销",
-                "suspend, resume, transfer, revoke, cancel, withdraw",
-            ),
-            show_default=False,
-        ),
-    ],
-    *,
-    by: By,
-    reason: Reason,
-    ground: Ground,
-    as_json: Json = False,
-) -> int:
-    """Exit 8 where a second officer has to confirm it, 0 where it took effect."""
-    from hub.actors import Actor
-
-    with _opened() as (office, dossiers):
-        case = dossiers.propose(identifier, action, actor=Actor.parse(by), reason=reason, ground=ground)
-        return _decision_told(office, dossiers, case, as_json=as_json)
-
-
-@cases.command("confirm", help=say("第二人确认处理决定并执行", "Confirm a decision as second officer; it takes effect"))
-def confirm(id_: Id, *, by: By, revision: Revision = None, as_json: Json = False) -> int:
-    """Another officer than who put it forward; repeat it after a crash."""
-    from hub.actors import Actor
-
-    with _opened() as (office, dossiers):
-        case = dossiers.confirm(id_, actor=Actor.parse(by), revision=revision)
-        return _decision_told(office, dossiers, case, as_json=as_json)
-
-
-@cases.command("drop", help=say("放弃尚未确认的处理决定", "Give up a decision that was not confirmed"))
-def drop(id_: Id, *, by: By, reason: Reason, revision: Revision = None, as_json: Json = False) -> int:
-    """The licence stays as it is."""
-    from hub.actors import Actor
-
-    with _opened() as (office, dossiers):
-        case = dossiers.drop(id_, actor=Actor.parse(by), reason=reason, revision=revision)
-        _decision_told(office, dossiers, case, as_json=as_json)
-    return OK
-
-
-@cases.command("decisions", help=say("查看处理决定", "List decisions on licences"))
-def decisions(
-    *,
-    department: Annotated[
-        str | None, typer.Option("--department", help=say("颁发部门", "of this issuing department"), show_default=False)
-    ] = None,
-    identifier: Annotated[str | None, typer.Option("--licence", help=say("证照标识", "on this licence"))] = None,
-    all_: Annotated[bool, typer.Option("--all", help=say("包括已办结的", "those that ended, too"))] = False,
-    page: Page = 1,
-    size: Size = 50,
-    as_json: Json = False,
-) -> int:
-    """The one whose clock ends first stands first."""
-    from hub.licensing.dossiers.views import decision_plain
-
-    with _opened() as (office, dossiers):
-        total, found = dossiers.decisions(
-            department=department,
-            licence=identifier,
-            open_=None if all_ else True,
-            limit=size,
-            offset=(page - 1) * size,
-        )
-        shown = [decision_plain(office, dossiers, case, whole=False) for case in found]
-    if as_json:
-        print_json({"total": total, "items": shown})
-        return OK
-    if not shown:
-        note(say("没有处理决定。", "There are no decisions."))
-        return OK
-    headings = (say("案卷", "Case"), say("决定", "Decision"), say("状态", "State"), say("证照", "Licence"), "")
-    table(
-        "",
-        headings,
-        ([s["id"], _action(s["action"]), _state("decision", s), s["licence"], _clock(s["clock"])] for s in shown),
-    )
-    return OK
+add_decisions_to(cases)
 
 
 # --- inside ---
@@ -446,14 +321,14 @@ def _take(step: str, id_: str, by: str, *, as_json: bool, **given: Any) -> int: 
     from hub.actors import Actor
     from hub.licensing.dossiers.views import dossier_plain
 
-    with _opened() as (office, dossiers):
+    with opened() as (office, dossiers):
         case = getattr(dossiers, step)(id_, actor=Actor.parse(by), **given)
         plain = dossier_plain(office, dossiers, case)
     if as_json:
         how = "issued" if plain["licence"] else "waiting" if plain["open"] else "ended"
         print_json({"outcome": how, **plain})
     else:
-        _said(plain, "dossier")
+        say_case(plain, "dossier")
     return OK
 
 
@@ -493,33 +368,29 @@ def _stated(path: Path) -> Mapping[str, str]:
     return plain
 
 
-def _known_state(kind: str, state: str | None) -> None:
-    if state is not None and state not in CASE_STATES[kind]:
-        known = ", ".join(CASE_STATES[kind])
+def _need_known(state: str | None) -> None:
+    if state is not None and state not in CASE_STATES["dossier"]:
+        known = ", ".join(CASE_STATES["dossier"])
         raise QueryInvalidError(where="--state", why=f"use one of {known}", why_zh=f"应为 {known} 之一")
 
 
-def _decision_told(office: Office, dossiers: Dossiers, case: Case, *, as_json: bool) -> int:
-    from hub.licensing.dossiers.views import decision_plain
-
-    plain = decision_plain(office, dossiers, case)
+def _taken_in(plain: Mapping[str, Any], found: Prefilled, *, as_json: bool) -> int:
     if as_json:
-        print_json({"outcome": "waiting" if plain["open"] else plain["state"], **plain})
+        print_json({"outcome": "waiting", **plain, "known": found.plain()})
     else:
-        _said(plain, "decision")
-        copies = plain["relied_on"]["copies_in_force"]
-        if copies:
-            note(say(f"该证照尚有 {copies} 份用途加注件在有效期内。", f"{copies} copies of the licence are in force."))
-    return WAITING if plain["open"] else OK
+        say_case(plain, "dossier")
+        _face(found)
+    return WAITING
 
 
-def _said(plain: Mapping[str, Any], kind: str) -> None:
-    out.print(f"{plain['id']}  {_state(kind, plain)}", markup=False)
-    if plain["clock"]:
-        due = plain["clock"]["due"][:10]
-        note(say(f"待 {plain['answerer']} 于 {due} 前办理。", f"Waits for {plain['answerer']} until {due}."))
-    elif plain["licence"] and not plain["open"]:
-        note(say(f"证照 {plain['licence']}", f"Licence {plain['licence']}"))
+def _foretold(found: Prefilled, *, as_json: bool) -> int:
+    from hub.licensing.planning import OK as ISSUABLE
+
+    if as_json:
+        print_json(found.plain())
+    else:
+        _face(found)
+    return OK if found.outcome == ISSUABLE else NOT_PERMITTED
 
 
 def _face(found: Prefilled) -> None:
@@ -540,68 +411,4 @@ def _face(found: Prefilled) -> None:
             [line.field, line.title if LANG == "zh" else line.title_en or line.title, line.known, same[line.same]]
             for line in found.lines
         ),
-    )
-
-
-def _show(plain: Mapping[str, Any], kind: str) -> None:
-    rows = [
-        [say("状态", "State"), f"{_state(kind, plain)}  {_clock(plain['clock'])}"],
-        [say("证照", "Kind"), _kind(plain)],
-        [say("证照标识", "Licence"), plain["licence"]],
-        [say("颁发部门", "Issuer"), plain["issuer"]],
-        [say("事由", "Why"), plain["reason"]],
-        [say("依据", "Ground"), plain["ground"]],
-    ]
-    if kind == "decision":
-        copies = ", ".join(f"{one['department']} {one['in_force']}" for one in plain["relied_on"]["copies"])
-        rows += [[say("决定", "Decision"), _action(plain["action"])], [say("有效加注件", "Copies in force"), copies]]
-    else:
-        rows += [
-            [say("前一版本", "Predecessor"), plain["predecessor"]],
-            [say("试算", "Could it be issued?"), plain[f"planned_{LANG}"]],
-            [say("与陈述不一致", "Stated otherwise"), ", ".join(plain["differs"])],
-            [say("材料", "Materials"), ", ".join(plain["materials"])],
-        ]
-    rows.append([say("可办理", "Possible now"), ", ".join(plain["possible"])])
-    table(f"{plain['id']}  ({say('修订', 'revision')} {plain['revision']})", ["", ""], rows)
-    headings = [
-        say("时间", "At"),
-        say("办理人", "By"),
-        say("步骤", "Step"),
-        say("状态", "State"),
-        say("说明", "Note"),
-        "",
-    ]
-    table(
-        "",
-        headings,
-        (
-            [s["at"][:16], s["actor"], s["step"], state_word(kind, s["state"]), s["note"], f"#{s['log_index']}"]
-            for s in plain["history"]
-        ),
-    )
-
-
-def _kind(plain: Mapping[str, Any]) -> str:
-    return str((plain["kind_name"] if LANG == "zh" else plain["kind_name_en"]) or plain["kind"])
-
-
-def _state(kind: str, plain: Mapping[str, Any]) -> str:
-    return state_word(kind, plain["state"])
-
-
-def _action(action: str) -> str:
-    from licence.lifecycle import Action
-
-    return Action(action).zh if LANG == "zh" else action
-
-
-def _clock(clock: Mapping[str, Any] | None) -> str:
-    if clock is None:
-        return ""
-    if clock["left"] < 0:
-        return say(f"已超期 {-clock['left']} 个工作日", f"{-clock['left']} working days overdue")
-    return say(
-        f"第 {clock['day']} 天，剩 {clock['left']} 个工作日",
-        f"day {clock['day']} of {clock['of']}, {clock['left']} left",
     )

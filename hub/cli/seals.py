@@ -1,31 +1,24 @@
-"""`zhengtong seal …`: the register of electronic seals, their use, and remote signatures.
+"""`zhengtong seal …`: the register of electronic seals, and their use by those who keep them.
 
-A PIN or one-time password comes from a prompt or a file, never from the command line.
+Leaves each step to `hub.seals`, remote signatures to `hub.cli.seal_signers`.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import datetime, time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from hub.cli.arguments import read_file
 from hub.cli.common import By, Concerning, Json, Page, Size  # noqa: TC001 - Typer reads the annotations
 from hub.cli.language import LANG, say
 from hub.cli.output import OK, note, print_json, table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from hub.seals import Seals
+from hub.cli.seal_common import Code, File, Purpose, To, document, opened, written
+from hub.cli.seal_signers import sign, signer
 
 seal = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=say("电子印章", "Electronic seals"))
-signer = typer.Typer(no_args_is_help=True, help=say("云签签名人", "Persons who sign remotely"))
-sign = typer.Typer(no_args_is_help=True, help=say("云签：申请、批准、谢绝", "Remote signatures"))
 
 
 class Kind(StrEnum):
@@ -38,38 +31,7 @@ class Kind(StrEnum):
     SIGNATURE = "signature"
 
 
-Code = Annotated[str, typer.Argument(metavar="SEAL", help=say("印章编码", "the seal's code"), show_default=False)]
 Ground = Annotated[str, typer.Option("--ground", help=say("依据", "on what ground"), show_default=False)]
-Purpose = Annotated[str, typer.Option("--purpose", help=say("用途", "what for"), show_default=False)]
-To = Annotated[Path, typer.Option("--to", help=say("写入此文件", "write to this file"), show_default=False)]
-File = Annotated[
-    Path,
-    typer.Argument(
-        metavar="FILE",
-        help=say("OFD 或 PDF；其他文件按 SM3 摘要签章", "an OFD or PDF; of any other file its SM3 digest is sealed"),
-        show_default=False,
-        exists=True,
-        dir_okay=False,
-    ),
-]
-Person = Annotated[
-    str,
-    typer.Argument(
-        metavar=say("部门代码:代号", "DEPARTMENT:PSEUDONYM"),
-        help=say("签名人，不填姓名，如 MZJ:deputy-2", "the signer, not by name, e.g. MZJ:deputy-2"),
-        show_default=False,
-    ),
-]
-PinFile = Annotated[
-    Path | None, typer.Option("--pin-file", help=say("存放 PIN 码的文件", "file with the PIN"), show_default=False)
-]
-OtpFile = Annotated[
-    Path | None,
-    typer.Option("--otp-file", help=say("存放一次性口令的文件", "file with the one-time password"), show_default=False),
-]
-Request = Annotated[
-    str, typer.Argument(metavar="REQUEST", help=say("申请编号", "the request's number"), show_default=False)
-]
 
 
 @seal.command("request", help=say("申请制章", "Ask for a seal"))
@@ -112,7 +74,7 @@ def request(
     from hub.seals.registering import SealOrder
     from hub.seals.words import Sort
 
-    with _opened() as office:
+    with opened() as office:
         order = SealOrder(
             Sort(kind.value),
             name,
@@ -133,7 +95,7 @@ def _add_step(step: str, zh: str, en: str) -> None:
     def take(code: Code, *, by: By, ground: Ground, as_json: Json = False) -> int:
         from licence.seals.register import Action
 
-        with _opened() as office:
+        with opened() as office:
             if step == "destroy":
                 return _told(office.destroy(code, by=by, ground=ground), as_json=as_json)
             return _told(office.decide(code, Action(step), by=by, ground=ground), as_json=as_json)
@@ -167,7 +129,7 @@ def transfer(
     as_json: Json = False,
 ) -> int:
     """A new version is asked for; when it is approved, the old one is disabled."""
-    with _opened() as office:
+    with opened() as office:
         return _told(office.transfer(code, custodian, by=by, ground=ground), as_json=as_json)
 
 
@@ -189,7 +151,7 @@ def authorise(
     as_json: Json = False,
 ) -> int:
     """By its custodian; for some kinds of licence, and a year at most."""
-    with _opened() as office:
+    with opened() as office:
         ends = _day(until, time.max.replace(microsecond=0)) if until else office.clock()
         return _told(office.authorise(code, kinds or (), ends, by=by, ground=ground), as_json=as_json)
 
@@ -206,7 +168,7 @@ def listed(
     as_json: Json = False,
 ) -> int:
     """By code."""
-    with _opened() as office:
+    with opened() as office:
         rows = office.find(department=department, state=state, limit=size, offset=(page - 1) * size)
     if as_json:
         print_json(rows)
@@ -242,7 +204,7 @@ def listed(
 @seal.command("show", help=say("查看一枚印章", "Show a seal and its history"))
 def show(code: Code, *, as_json: Json = False) -> int:
     """State, custodian, validity, and each step."""
-    with _opened() as office:
+    with opened() as office:
         found, used = office.show(code), office.used(code)
     if as_json:
         print_json({**found, "used": used})
@@ -286,9 +248,9 @@ def image(
     as_json: Json = False,
 ) -> int:
     """PNG; to look at before approving, too."""
-    with _opened() as office:
+    with opened() as office:
         data = office.seal_file(code) if whole else office.picture(code)
-    return _written(to, data, {}, as_json=as_json)
+    return written(to, data, {}, as_json=as_json)
 
 
 @seal.command("stamp", help=say("用印", "Use a seal on a file"))
@@ -309,12 +271,12 @@ def stamp(
     """By its custodian alone; the use is recorded first."""
     from hub.seals.using import Place
 
-    data = _document(file)
+    data = document(file)
     if y is None:
         y = 45.0 if data.startswith(b"%PDF") else 215.0
-    with _opened() as office:
+    with opened() as office:
         done = office.stamp(code, data, by=by, purpose=purpose, place=Place(x, y))
-    return _written(to, done.data, {"use": done.use, "form": done.form}, as_json=as_json)
+    return written(to, done.data, {"use": done.use, "form": done.form}, as_json=as_json)
 
 
 @seal.command("uses", help=say("用印记录", "The uses of a seal"))
@@ -322,7 +284,7 @@ def uses(code: Code, *, page: Page = 1, size: Size = 50, as_json: Json = False) 
     """The newest first. One that is only recorded has no signature that anybody was given."""
     from hub.seals.words import USE_STATES
 
-    with _opened() as office:
+    with opened() as office:
         rows = office.uses(code, limit=size, offset=(page - 1) * size)
     if as_json:
         print_json(rows)
@@ -398,153 +360,6 @@ def verify(
     return OK
 
 
-@signer.command("add", help=say("登记签名人", "Register a person who signs remotely"))
-def signer_add(
-    person: Person,
-    *,
-    by: By,
-    pin_file: PinFile = None,
-    renew: Annotated[
-        bool, typer.Option("--renew", help=say("遗失 PIN 码：换新密钥并撤销旧证书", "a lost PIN: another key"))
-    ] = False,
-    ground: Annotated[str, typer.Option("--ground", help=say("换新的依据", "why, with --renew"))] = "",
-    as_json: Json = False,
-) -> int:
-    """The address for the authenticator is shown once."""
-    pin = _secret(pin_file, say("PIN 码", "PIN"), confirm=True)
-    with _opened() as office:
-        if renew:
-            done = office.renew_signer(person, pin, by=by, ground=ground)
-        else:
-            done = office.add_signer(person, pin, by=by)
-    if as_json:
-        print_json({"ok": True, "person": done.person, "number": done.number, "otp_uri": done.otp_uri})
-        return OK
-    note(
-        say(
-            f"{done.person} 已登记（第 {done.number} 个密钥）。请将下列地址录入口令器，仅显示一次：",
-            f"{done.person} is registered (key {done.number}). Take this into an authenticator; it is shown once:",
-        )
-    )
-    print(done.otp_uri)
-    return OK
-
-
-@signer.command("list", help=say("列出签名人", "List persons who sign remotely"))
-def signer_list(*, department: Concerning = None, as_json: Json = False) -> int:
-    """Ended keys, too."""
-    with _opened() as office:
-        rows = office.signers(department)
-    if as_json:
-        print_json(rows)
-        return OK
-    headings = [say("签名人", "Signer"), say("密钥", "Key"), say("状态", "State"), say("证书序列号", "Certificate")]
-    words = {"active": say("有效", "active"), "ended": say("已终止", "ended")}
-    table("", headings, ([r["person"], r["number"], words[r["state"]], r["serial"]] for r in rows))
-    return OK
-
-
-@sign.command("ask", help=say("申请云签", "Ask a seal's keeper for a signature"))
-def ask(code: Code, file: File, *, purpose: Purpose, by: By, as_json: Json = False) -> int:
-    """Open for ten minutes."""
-    with _opened() as office:
-        asked = office.ask(code, _document(file), purpose=purpose, by=by)
-    if as_json:
-        print_json(asked)
-    else:
-        note(say(f"请 {asked['person']} 在 10 分钟内批准。", f"{asked['person']} has ten minutes to approve."))
-        print(asked["id"])
-    return OK
-
-
-@sign.command(
-    "approve", help=say("以 PIN 码和一次性口令批准并签章", "Approve with PIN and one-time password, and sign")
-)
-def approve(
-    request_: Request,
-    file: File,
-    *,
-    to: To,
-    by: By,
-    pin_file: PinFile = None,
-    otp_file: OtpFile = None,
-    as_json: Json = False,
-) -> int:
-    """The file is the one that was asked about; five wrong proofs lock the signer."""
-    data = _document(file)
-    pin = _secret(pin_file, say("PIN 码", "PIN"))
-    password = _secret(otp_file, say("一次性口令", "One-time password"))
-    with _opened() as office:
-        done = office.approve_and_sign(request_, data, by=by, pin=pin, password=password)
-    return _written(to, done.data, {"use": done.use, "form": done.form}, as_json=as_json)
-
-
-@sign.command("decline", help=say("谢绝云签", "Decline a request"))
-def decline(request_: Request, *, by: By, as_json: Json = False) -> int:
-    """It is closed for good."""
-    with _opened() as office:
-        done = office.decline(request_, by=by)
-    if as_json:
-        print_json(done)
-    else:
-        note(say(f"申请 {request_} 已谢绝。", f"Request {request_} is declined."))
-    return OK
-
-
-@sign.command("list", help=say("列出致某人的云签申请", "List the requests to a person"))
-def requests(person: Person, *, as_json: Json = False) -> int:
-    """The newest first."""
-    with _opened() as office:
-        rows = office.approvals(person)
-    if as_json:
-        print_json(rows)
-        return OK
-    words = {
-        "asked": say("待批准", "asked"),
-        "approved": say("已批准", "approved"),
-        "spent": say("已使用", "signed"),
-        "declined": say("已谢绝", "declined"),
-        "locked": say("已锁定", "locked"),
-    }
-    headings = [
-        say("申请", "Request"),
-        say("印章", "Seal"),
-        say("用途", "Purpose"),
-        say("状态", "State"),
-        say("截止", "Until"),
-    ]
-    table("", headings, ([r["id"], r["seal"], r["purpose"], words[r["state"]], r["ends_at"][:19]] for r in rows))
-    return OK
-
-
-@contextmanager
-def _opened() -> Iterator[Seals]:
-    from hub.seals import Seals
-    from hub.settings import Settings
-
-    office = Seals.open(Settings.from_environment())
-    try:
-        yield office
-    finally:
-        office.evidence.publish()
-        office.evidence.log.close()
-        office.control.close()
-
-
-def _document(file: Path) -> bytes:
-    """What is sealed: an OFD or a PDF itself, of any other file its digest."""
-    from licence.seals.algorithms import sm3
-
-    data = file.read_bytes()
-    return data if data.startswith((b"%PDF", b"PK\x03\x04")) else sm3(data)
-
-
-def _secret(file: Path | None, what: str, *, confirm: bool = False) -> str:
-    if file is not None:
-        return read_file(file, what)
-    return str(typer.prompt(what, hide_input=True, confirmation_prompt=confirm)).strip()
-
-
 def _told(found: dict[str, Any], *, as_json: bool) -> int:
     if as_json:
         print_json(found)
@@ -555,15 +370,6 @@ def _told(found: dict[str, Any], *, as_json: bool) -> int:
             )
         )
         print(found["code"])
-    return OK
-
-
-def _written(to: Path, data: bytes, told: dict[str, Any], *, as_json: bool) -> int:
-    to.write_bytes(data)
-    if as_json:
-        print_json({"ok": True, "file": str(to), "size_bytes": len(data), **told})
-    else:
-        print(to)
     return OK
 
 

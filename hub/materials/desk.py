@@ -1,6 +1,7 @@
 """Takes in papers that may be reused, finds them, lets them be reused, declares them void, and proves all of it.
 
-What a file is, is `hub.materials.content`'s; keeping it `hub.materials.files`'; rules of reuse `licence.materials`'.
+What a file is, is `hub.materials.content`'s; keeping it `hub.materials.files`'; looking after what is kept
+`hub.materials.store`'s; rules of reuse `licence.materials`'.
 
 The steps of taking in, by number:
 
@@ -15,7 +16,6 @@ that nobody was told of. There is never a row without its file.
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,12 +23,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
-from hub.actors import Actor
-from hub.auditsearch import Desk
 from hub.control import MaterialRow, MaterialUseRow, insert_once, row_dict
 from hub.errors import InvalidRequestError
-from hub.keeping.holds import in_force
-from hub.keyring import Keyring
 from hub.materials.content import media_type_of
 from hub.materials.errors import (
     MaterialDamagedError,
@@ -38,8 +34,9 @@ from hub.materials.errors import (
     MaterialUnknownError,
     MaterialVoidError,
 )
-from hub.materials.files import DamagedFileError, MaterialFiles
-from hub.materials.rows import columns_of, material_of, material_row, sees, uses_of, view
+from hub.materials.files import DamagedFileError
+from hub.materials.rows import columns_of, material_of, material_row, sees, update_row, uses_of, view
+from hub.materials.store import Store
 from licence.errors import MaterialRefusedError
 from licence.material_bundle import MaterialBundle
 from licence.materials import Material, Origin, Provenance, ReuseRules
@@ -49,16 +46,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from hub.control import Control
-    from hub.evidence import Evidence
-    from hub.keeping.holds import Hold
-    from hub.office import Office
+    from hub.actors import Actor
 
-KEPT, REUSED, VOIDED, ERASED = "material.kept", "material.reused", "material.voided", "material.erased"
-FOLDER: Final = "materials"
-ACTOR: Final = "hub:materials"
-# In the keyring.
-SECRET: Final = "materials"  # noqa: S105 - a name, not a secret
+KEPT, REUSED, VOIDED = "material.kept", "material.reused", "material.voided"
 # 80 bits: nobody shall guess another one.
 _IDENTIFIER_BYTES: Final = 10
 MAX_HOLDER_CHARS: Final = 64
@@ -66,7 +56,6 @@ MAX_FOUND: Final = 200
 MAX_TEXT: Final = 500
 # Whoever recorded a use fetches the file within the working day; later it records another.
 FETCH_WITHIN: Final = timedelta(hours=12)
-_ROWS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,37 +83,8 @@ class Use:
     consent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StoreReport:
-    """What `Materials.check` found. *missing* and *altered* name materials, *orphans* the digests of files.
-
-    *lying_open*: files of earlier versions that are not encrypted; cleaning encrypts them.
-    """
-
-    materials: int
-    files: int
-    missing: tuple[str, ...]
-    altered: tuple[str, ...]
-    orphans: tuple[str, ...]
-    strays: int
-    cleaned: bool
-    lying_open: int = 0
-
-    @property
-    def sound(self) -> bool:
-        """Whether every material has its file as it was taken in; files too many do no harm."""
-        return not self.missing and not self.altered
-
-
-class Materials:
-    """The e-material store (电子材料库) of one deployment. Safe for many threads and processes."""
-
-    def __init__(self, office: Office) -> None:
-        self._control: Control = office.control
-        self._evidence: Evidence = office.evidence
-        self._settings = office.settings
-        self._files = MaterialFiles(office.settings.home / FOLDER, self._secret)
-        self._opened: bytes | None = None
+class Materials(Store):
+    """What departments do with the e-material store (电子材料库). Safe for many threads and processes."""
 
     def add(self, content: bytes, paper: Paper, *, holder: str, actor: Actor) -> dict[str, Any]:
         """Take a file in for *holder* (a code of whatever kind); what the actor's department is told of it.
@@ -176,7 +136,7 @@ class Materials:
                     body={"material": material.identifier, "name": paper.name, "case": paper.case},
                     at=now,
                 )
-                _update(connection, material.identifier, log_index=recorded.index)
+                update_row(connection, material.identifier, log_index=recorded.index)
                 row = material_row(connection, material.identifier)
             # Step 4 is the end of the block above.
         return view(row, (), actor.department)
@@ -297,7 +257,7 @@ class Materials:
                 facts={"material": identifier, "digest": row["digest"]},
                 body={"material": identifier, "reason": why},
             )
-            _update(
+            update_row(
                 connection,
                 identifier,
                 voided_at=recorded.entry.at,
@@ -336,108 +296,6 @@ class Materials:
             row = self._seen(connection, identifier, department)
         return self._content(row), self.bundle(identifier, department=department)
 
-    def check(self, *, clean: bool = False) -> StoreReport:
-        """Hash every file anew and compare files with rows; *clean*: take away what no row names, encrypt what is not.
-
-        Raises:
-            KeyFileError: the secret cannot be opened; nothing can be said of the files.
-        """
-        named: dict[str, list[str]] = {}
-        gone: set[str] = set()
-        with self._files.sweeping():
-            with self._control.reading() as connection:
-                for row in connection.execute(
-                    sa.select(MaterialRow.identifier, MaterialRow.digest, MaterialRow.erased_at)
-                ).yield_per(_ROWS):
-                    if row.erased_at is None:
-                        named.setdefault(row.digest, []).append(row.identifier)
-                    else:
-                        gone.add(row.identifier)
-            there = set(self._files.digests())
-            missing = [one for digest in named.keys() - there for one in named[digest]]
-            altered = [
-                one for digest in sorted(named.keys() & there) if self._is_altered(digest) for one in named[digest]
-            ]
-            orphans, strays = sorted(there - named.keys()), self._files.strays()
-            lying_open = [digest for digest in sorted(named.keys() & there) if self._files.is_open(digest)]
-            if clean:
-                for digest in lying_open:
-                    # One that is altered stays as it is, for whoever looks into it.
-                    with contextlib.suppress(DamagedFileError):
-                        self._files.seal(digest)
-                for digest in orphans:
-                    self._files.remove(digest)
-                for path in strays:
-                    path.unlink(missing_ok=True)
-        count = sum(map(len, named.values())) + len(gone)
-        return StoreReport(
-            count,
-            len(there),
-            tuple(sorted(missing)),
-            tuple(sorted(altered)),
-            tuple(orphans),
-            len(strays),
-            clean,
-            len(lying_open),
-        )
-
-    def expire(self, days: int) -> list[str]:
-        """Let go of the files of materials that are void or out of time since *days*; 0 keeps them for ever.
-
-        The entry goes first; a crash after it leaves a file whose erasure was logged, and the next run erases it. A
-        file that another material names stays. What is known of the material, its uses and its proof, is kept.
-
-        A hold (`hub.keeping.holds`) on its holder, or on an entry of it or of a use of it, keeps the file until the
-        hold is released.
-
-        Raises:
-            LogDamagedError, IndexDamagedError: which holds are in force cannot be said; nothing was let go.
-        """
-        if not days:
-            return []
-        before = self._evidence.clock() - timedelta(days=days)
-        done = []
-        with self._files.sweeping(), self._control.writing() as connection:
-            ended = sa.or_(MaterialRow.voided_at < before, MaterialRow.valid_until < before)
-            query = sa.select(MaterialRow.__table__).where(MaterialRow.erased_at.is_(None), ended)
-            due = [row_dict(one) for one in connection.execute(query)]
-            # Looked up only where something is due: it publishes the log, so that no hold written so far is missed.
-            holds = in_force(Desk.here(self._settings, self._evidence, Actor.parse(ACTOR))) if due else ()
-            for row in due:
-                if any(_is_held(connection, row, one) for one in holds):
-                    continue
-                self._evidence.append(
-                    ERASED,
-                    actor=ACTOR,
-                    subject=row["holder_hash"],
-                    facts={"material": row["identifier"], "digest": row["digest"]},
-                )
-                _update(connection, row["identifier"], erased_at=self._evidence.clock(), standing=None)
-                done.append(row)
-        # Only now that no row says that it is there; a crash here leaves an orphan, which `check` clears away.
-        with self._files.sweeping():
-            for digest in {row["digest"] for row in done}:
-                if not self._is_named(digest):
-                    self._files.remove(digest)
-        return [row["identifier"] for row in done]
-
-    def _secret(self) -> bytes:
-        if self._opened is None:
-            self._opened = Keyring(self._settings.keys).secret(SECRET)
-        return self._opened
-
-    def _is_named(self, digest: str) -> bool:
-        query = sa.select(sa.func.count()).where(MaterialRow.digest == digest, MaterialRow.erased_at.is_(None))
-        with self._control.reading() as connection:
-            return bool(connection.execute(query).scalar_one())
-
-    def _is_altered(self, digest: str) -> bool:
-        try:
-            self._files.read(digest)
-        except DamagedFileError:
-            return True
-        return False
-
     def _content(self, row: dict[str, Any]) -> bytes:
         if row["erased_at"] is not None:
             raise MaterialGoneError(material=row["identifier"], at=row["erased_at"].isoformat(timespec="seconds"))
@@ -466,19 +324,9 @@ class Materials:
         return self._evidence.subject({"holder": text.upper()})
 
 
-def _is_held(connection: Connection, row: dict[str, Any], hold: Hold) -> bool:
-    numbers = [row["log_index"], *(one["log_index"] for one in uses_of(connection, row["identifier"]))]
-    numbers += [] if row["void_log_index"] is None else [row["void_log_index"]]
-    return any(hold.covers(number, (row["holder_hash"],)) for number in numbers)
-
-
 def _standing(connection: Connection, key: str) -> str:
     query = sa.select(MaterialRow.identifier).where(MaterialRow.standing == key)
     return str(connection.execute(query).scalar() or "")
-
-
-def _update(connection: Connection, identifier: str, **values: Any) -> None:  # noqa: ANN401 - column values
-    connection.execute(sa.update(MaterialRow).where(MaterialRow.identifier == identifier).values(**values))
 
 
 def _need(text: str, where: str) -> str:

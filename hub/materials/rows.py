@@ -1,6 +1,6 @@
 """Rows of materials and of their uses as values of `licence.materials`, and back.
 
-Which row may be written when is `hub.materials.desk`'s.
+Which row may be written when is `hub.materials.desk`'s and `hub.materials.store`'s.
 """
 
 from __future__ import annotations
@@ -36,6 +36,11 @@ def material_row(connection: Connection, identifier: str, *, held: bool = False)
     if row is None:
         raise MaterialUnknownError(material=identifier[:64])
     return row_dict(row)
+
+
+def update_row(connection: Connection, identifier: str, **values: Any) -> None:  # noqa: ANN401 - column values
+    """Set columns of the row of a material."""
+    connection.execute(sa.update(MaterialRow).where(MaterialRow.identifier == identifier).values(**values))
 
 
 def material_of(row: Mapping[str, Any]) -> Material:

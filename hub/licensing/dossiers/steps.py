@@ -35,8 +35,8 @@ from hub.licensing.dossiers.decisions import Decisions
 from hub.licensing.dossiers.errors import refusal
 from hub.licensing.dossiers.orders import Order, check, check_materials, check_stated, check_words, need_words
 from hub.licensing.dossiers.prefill import Prefilled, prefill
+from hub.licensing.dossiers.renewing import open_for, predecessor_row
 from licence.errors import LicenceError, SignerError
-from licence.lifecycle import State
 from licence.lifecycle.dossier import TWO_PERSONS, Dossier, Event, Step, advance, open_dossier
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Dossiers(Decisions):
         """
         kind, order = self._kind_for(order, actor)
         found, holder_hash = self._looked_up(order, kind)
-        empty = self._opened(kind, order)
+        empty = open_for(order, kind, self.counter, self.now())
         with self.cases.begin() as transaction:
             self._need_alone(transaction, kind, holder_hash)
             dossier = self._advanced(
@@ -282,53 +282,13 @@ class Dossiers(Decisions):
             event = Event(Step.APPLY, actor.department, actor.post, self.now(), "x", "x")
             self._advanced(open_dossier(kind), event)
         if order.predecessor and not order.holder:
-            self._need_kind(order, kind)
+            predecessor_row(order, kind, self.counter)
             order = replace(order, holder=self.counter.holder_of(order.predecessor))
         check(order, kind, self.counter.resource(kind))
         return kind, order
 
-    def _opened(self, kind: LicenceKind, order: Order) -> Dossier:
-        """An empty dossier; of a renewal or change, with the licence it is about, which must allow it."""
-        if not order.predecessor:
-            return open_dossier(kind)
-        row = self._need_kind(order, kind)
-        keys = {kind.holder_field: order.holder, **order.record}
-        alone = {kind.holder_field: order.holder}
-        # At the first issue a record may have been named where the holder alone is enough, and the other way round.
-        if row["holder_hash"] not in {self.counter.holder_hash(kind, one) for one in (keys, alone)}:
-            raise CaseInvalidError([problem("holder", "dossier_other_holder", licence=order.predecessor)])
-        state = State(row["state"]) if row["state"] in tuple(State) else State.OTHER
-        if state is not State.VALID:
-            raise CaseInvalidError(
-                [
-                    problem(
-                        "predecessor",
-                        "dossier_predecessor",
-                        licence=order.predecessor,
-                        state=state.en,
-                        state_zh=state.zh,
-                    )
-                ]
-            )
-        if not order.change:
-            if kind.renewal is None:
-                raise CaseInvalidError([problem("predecessor", "dossier_renewal", kind=kind.name)])
-            if row["valid_until"] is not None:
-                opens, closes = (day_of(at) for at in kind.renewal.window(row["valid_until"]))
-                if not opens <= day_of(self.now()) <= closes:
-                    when = {"opens": opens.isoformat(), "closes": closes.isoformat()}
-                    raise CaseInvalidError([problem("predecessor", "dossier_renewal_when", **when)])
-        return open_dossier(kind, predecessor=order.predecessor)
-
-    def _need_kind(self, order: Order, kind: LicenceKind) -> dict[str, Any]:
-        """The row of the licence that is to be renewed or changed, which is of *kind*."""
-        row = self.counter.licence(order.predecessor)
-        if row["kind"] != kind.code:
-            raise CaseInvalidError([problem("kind", "dossier_other_kind", licence=order.predecessor)])
-        return row
-
     def _looked_up(self, order: Order, kind: LicenceKind) -> tuple[Prefilled, str]:
-        self._opened(kind, order)
+        open_for(order, kind, self.counter, self.now())
         keys = {kind.holder_field: order.holder, **order.record}
         known = self.counter.look_up(kind, keys, self.now(), replacing=order.predecessor)
         return prefill(known, order.stated, mask_key=self.mask_key), known.holder_hash

@@ -141,7 +141,7 @@ if where == "row":
 elif where == "entry":
     office.evidence.append = die
 else:
-    desk._update = die
+    desk.update_row = die
 Materials(office).add(png(), PAPER, holder=HOLDER, actor=CLERK)
 """
 
