@@ -30,7 +30,6 @@ _NULL: Final = b"\x05\x00"
 _ALGORITHM_OF_CERTIFICATE: Final = 2
 _KEY_OF_CERTIFICATE: Final = 6
 _ALGORITHM_OF_LIST: Final = 1
-_BAD_CHAIN: Final = "CHAIN_CONSTRAINTS_FAILURE"
 
 Signed = x509.Certificate | x509.CertificateRevocationList
 

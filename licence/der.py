@@ -168,7 +168,9 @@ def write_set(*members: bytes) -> bytes:
 
 def write_integer(value: int) -> bytes:
     """An INTEGER."""
-    return write(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    # Two's complement: -128 has one octet as 127 has, 128 has two.
+    bits = (~value if value < 0 else value).bit_length() + 1
+    return write(INTEGER, value.to_bytes((bits + 7) // 8, "big", signed=True))
 
 
 def write_oid(dotted: str) -> bytes:

@@ -15,7 +15,7 @@ from licence.errors import FormatError
 from licence.report import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from licence.bundle import LicenceBundle
     from licence.trust import TrustStore
@@ -110,9 +110,8 @@ def _is_of(der: bytes, authority: bytes) -> bool:
     return True
 
 
-def _unused(why: str, params: object) -> Note:
-    given = dict(params) if isinstance(params, dict) else {}
-    return Note("enclosed_stamp_unused", (*((n, str(v)) for n, v in given.items()), ("why", why)))
+def _unused(why: str, params: Mapping[str, str]) -> Note:
+    return Note("enclosed_stamp_unused", (*params.items(), ("why", why)))
 
 
 def _iso(at: datetime) -> str:

@@ -86,13 +86,13 @@ def b64_decode(text: object, what: str, max_bytes: int) -> bytes:
     Raises:
         FormatError: not text, not canonical, or longer than *max_bytes*.
     """
-    if not isinstance(text, str) or len(text) > max_bytes * 4 // 3 + 4:
+    if not isinstance(text, str) or len(text) > (max_bytes + 2) // 3 * 4:
         raise FormatError("base64_not_canonical", what=what)
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise FormatError("base64_not_canonical", what=what) from None
-    if base64.b64encode(data).decode("ascii") != text:
+    if len(data) > max_bytes or base64.b64encode(data).decode("ascii") != text:
         raise FormatError("base64_not_canonical", what=what)
     return data
 

@@ -6,6 +6,8 @@ server (签章服务器) joins as a `Signer` by an entry point of the group ``zh
 
 from __future__ import annotations
 
+import base64
+import binascii
 import os
 import stat
 import tempfile
@@ -19,6 +21,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
+from licence import der
 from licence.certificates import public_key_of
 from licence.errors import FormatError, KeyFileError, PassphraseWrongError, SignerError
 from licence.sm2 import Sm2PrivateKey
@@ -33,6 +36,7 @@ MIN_PASSPHRASE_BYTES = 8
 # A key file holds one key and a handful of certificates.
 MAX_KEY_FILE_BYTES = 256 * 1024
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_BEGIN_OF_KEY = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 _END_OF_KEY = b"-----END ENCRYPTED PRIVATE KEY-----"
 SIGNERS_GROUP = "zhengtong.signers"
 
@@ -243,9 +247,21 @@ def _load_private_pem(pem: bytes, passphrase: bytes) -> object:
         # The passphrase opened it, and it lies on a curve that `cryptography` does not know.
         return Sm2PrivateKey.from_pem(pem, passphrase)
     except ValueError as error:
-        if "password" in str(error).lower() or "decrypt" in str(error).lower():
+        said = str(error).lower()
+        # One wrong passphrase in some 250 opens the ciphertext to what ends as padding does, and is no DER.
+        if "password" in said or "decrypt" in said or ("asn.1" in said and _is_sealed(pem)):
             raise PassphraseWrongError(path="PEM") from None
         raise
+
+
+def _is_sealed(pem: bytes) -> bool:
+    """Whether *pem* is an EncryptedPrivateKeyInfo (RFC 5958 §3): an algorithm and a ciphertext."""
+    body = pem.partition(_BEGIN_OF_KEY)[2].partition(_END_OF_KEY)[0]
+    try:
+        parts = der.read(base64.b64decode(b"".join(body.split()), validate=True), "key").children("key")
+    except (binascii.Error, FormatError):
+        return False
+    return [part.tag for part in parts] == [der.SEQUENCE, der.OCTET_STRING]
 
 
 def atomic_write(path: Path, data: bytes, *, mode: int) -> None:

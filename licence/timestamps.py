@@ -32,7 +32,7 @@ MAX_NONCE_BYTES = 32
 _VERSION = 1
 _GRANTED = (0, 1)
 _ACCURACY, _FALSE, _TRUE = der.SEQUENCE, b"\x01\x01\x00", b"\x01\x01\xff"
-_TSA, _EXTENSIONS = 0xA0, 0xA1
+_TSA = 0xA0
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +214,9 @@ def _info(content: bytes) -> _Info:
         _refuse()
     nonce = _read_nonce(rest.pop(0)) if rest and rest[0].tag == der.INTEGER else None
     authority = _directory_name(rest.pop(0)) if rest and rest[0].tag == _TSA else b""
-    if rest and rest[0].tag == _EXTENSIONS:
-        # What an extension may qualify nobody can foresee: RFC 3161 §2.4.2 has critical ones refused; so are all.
-        _refuse()
     if rest:
+        # Extensions among it: what one may qualify nobody can foresee. RFC 3161 §2.4.2 has critical ones refused; so
+        # are all.
         _refuse()
     return _Info(
         policy=parts[1].expect(der.OID, WHAT).raw,
@@ -250,7 +249,8 @@ def _read_imprint(node: der.Node) -> tuple[bytes, bytes]:
     if len(parts) != 2:  # noqa: PLR2004 - algorithm and digest
         _refuse()
     algorithm = parts[0].expect(der.SEQUENCE, WHAT).children(WHAT)
-    if not algorithm or any(p.raw != b"\x05\x00" for p in algorithm[1:]):
+    # RFC 5754 §2: no parameters, or one NULL.
+    if not algorithm or [p.raw for p in algorithm[1:]] not in ([], [b"\x05\x00"]):
         _refuse()
     return algorithm[0].expect(der.OID, WHAT).raw, parts[1].expect(der.OCTET_STRING, WHAT).content
 

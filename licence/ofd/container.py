@@ -29,8 +29,8 @@ _LOCAL_HEAD, _CENTRAL_HEAD, _END_HEAD = (
     struct.Struct("<4s4H2LH"),
 )
 _STORED, _DEFLATED = 0, 8
-_ENCRYPTED_FLAGS = 0x2041
-_PATCH_FLAG = 0x20
+# Encrypted in one of three ways, or a patch of other data.
+_REFUSED_FLAGS = 0x2061
 _DESCRIPTOR_FLAG = 0x08
 _UNIX, _MAC = 3, 19
 _LINK, _TYPE_MASK = 0xA000, 0xF000
@@ -106,7 +106,7 @@ def unpack(data: bytes) -> Container:
             files[entry.name] = contents[entry.offset]
         elif entry.size:
             raise FormatError("ofd_zip_entry", detail="directory with data")
-    canonical = all(name.isascii() for name in files) and len(files) == len(entries) and pack(files) == data
+    canonical = all(name.isascii() for name in files) and pack(files) == data
     return Container(files, canonical)
 
 
@@ -163,12 +163,12 @@ def _content(data: bytes, entry: _Entry, limit: int) -> tuple[bytes, int]:
     allowed = {numbers, (0, 0, 0)} if later else {numbers}
     if flags != entry.flags or method != entry.method or (checksum, packed, size) not in allowed:
         raise FormatError("ofd_zip_entry", detail="two headers differ")
-    if flags & (_ENCRYPTED_FLAGS | _PATCH_FLAG):
+    if flags & _REFUSED_FLAGS:
         raise FormatError("ofd_zip_entry", detail="encrypted or patched")
     content = _expand(data[place:inside], entry)
     if len(content) != entry.size or zlib.crc32(content) != entry.checksum:
         raise FormatError("ofd_zip_entry", detail="size or checksum")
-    return content, _behind_descriptor(data, inside, numbers, limit) if later else inside
+    return content, _behind_descriptor(data, inside, numbers) if later else inside
 
 
 def _expand(raw: bytes, entry: _Entry) -> bytes:
@@ -182,15 +182,16 @@ def _expand(raw: bytes, entry: _Entry) -> bytes:
         content = expander.decompress(raw, entry.size + 1)
     except zlib.error as error:
         raise FormatError("ofd_zip_entry", detail="compressed data") from error
-    if not expander.eof or expander.unused_data or expander.unconsumed_tail:
+    if not expander.eof or expander.unused_data:
         raise FormatError("ofd_zip_entry", detail="size or checksum")
     return content
 
 
-def _behind_descriptor(data: bytes, place: int, numbers: tuple[int, int, int], limit: int) -> int:
+def _behind_descriptor(data: bytes, place: int, numbers: tuple[int, int, int]) -> int:
     plain = struct.pack("<3L", *numbers)
     for descriptor in (_DESCRIPTOR + plain, plain):
-        if place + len(descriptor) <= limit and data.startswith(descriptor, place):
+        # One that reaches into the directory ends behind its beginning, where nothing may begin or end.
+        if data.startswith(descriptor, place):
             return place + len(descriptor)
     raise FormatError("ofd_zip_entry", detail="data descriptor")
 
@@ -208,7 +209,7 @@ def _check_extra(extra: bytes) -> None:
 
 
 def _name(raw: bytes) -> str:
-    if not 0 < len(raw) <= MAX_NAME_BYTES:
+    if len(raw) > MAX_NAME_BYTES:
         raise FormatError("ofd_bad_path")
     try:
         name = raw.decode("utf-8")
@@ -224,10 +225,9 @@ def check_path(path: str) -> None:
     Raises:
         FormatError: it is absolute, climbs, names a drive, or holds what file systems read differently.
     """
-    if (
-        not path
-        or any(part in {"", ".", ".."} or part != part.strip() or part.endswith(".") for part in path.split("/"))
-        or any(c in '\\:*?"<>|' or not c.isprintable() for c in path)
+    # What is empty names no file, and what ends in a dot is `.`, `..` or, to some, the name without it.
+    if any(not part or part != part.strip() or part.endswith(".") for part in path.split("/")) or any(
+        c in '\\:*?"<>|' or not c.isprintable() for c in path
     ):
         raise FormatError("ofd_bad_path")
 
@@ -235,11 +235,11 @@ def check_path(path: str) -> None:
 def _names_differ(entries: list[_Entry]) -> None:
     """Names that some file system holds to be the same count as the same; a file is no directory as well."""
     folded = [unicodedata.normalize("NFKC", e.name).casefold() for e in entries]
-    names = {name.removesuffix("/") for name in folded}
-    plain = {name for name in folded if not name.endswith("/")}
+    names = set(folded)
     if len(names) != len(folded):
         raise FormatError("ofd_duplicate_name")
     for name in names:
+        # A directory's name ends in a slash: the file of that name is the last thing above it.
         parts = name.split("/")
-        if any("/".join(parts[:depth]) in plain for depth in range(1, len(parts))):
+        if any("/".join(parts[:depth]) in names for depth in range(1, len(parts))):
             raise FormatError("ofd_duplicate_name")

@@ -35,14 +35,19 @@ _NEWEST_GENERATION = 65535
 
 @dataclass(slots=True)
 class _Shown:
-    """What the file before the update shows: every object reachable from its catalogue but through /DSS.
+    """What the file before the update shows: every reference that leads on from its catalogue but through /DSS.
 
-    *absent* are the objects it refers to and does not hold; *annotations* the arrays that are a page's annotations.
+    Those to objects that it does not hold are among them: what an update supplied for them would be shown.
+    *annotations* are those to the arrays of a page's annotations.
     """
 
-    numbers: set[int] = field(default_factory=set)
-    absent: set[int] = field(default_factory=set)
-    annotations: set[int] = field(default_factory=set)
+    refs: set[Ref] = field(default_factory=set)
+    annotations: set[Ref] = field(default_factory=set)
+
+    @property
+    def numbers(self) -> set[int]:
+        """The numbers of its objects."""
+        return {ref.number for ref in self.refs}
 
 
 def check_update(file: PdfFile, index: int, start: int) -> int:
@@ -55,22 +60,23 @@ def check_update(file: PdfFile, index: int, start: int) -> int:
     end = _check_layout(file, index, start)
     _check_trailer(section.trailer, file.sections[before])
     shown = _shown(file, before)
-    written = {n for n, e in section.entries.items() if not e.free} | ({section.own} - {0})
-    if written & shown.absent:
-        # The signed file points at objects it lacks: an update that supplies them changes what it shows.
+    # Number 0, free in every table and no object, is of no consequence; no other is free (see `_places`).
+    written = {*section.entries, section.own}
+    if section.own and section.own in shown.numbers:
+        # It need not list itself, and whoever mends files takes the newest object of a number.
         _refuse("object")
     catalog = file.sections[before].trailer.get("Root")
     form = file.catalog(before).get("AcroForm")
     info = file.sections[before].trailer.get("Info")
     fields = file.dictionary(form, before).get("Fields") if form is not None else None
-    for number in sorted(written & shown.numbers):
-        ref = Ref(number, 0)
+    # A number that is referred to in two generations is two objects, of which one at most is there (§7.3.10).
+    for ref in (r for r in shown.refs if r.number in written):
         old, new = file.get(ref, before), file.get(ref, index)
         if ref == catalog:
             _check_catalog(file, index, old, new)
         elif ref == form:
             _check_form(file, index, old, new)
-        elif ref == fields or number in shown.annotations:
+        elif ref == fields or ref in shown.annotations:
             _check_appended(file, index, old, new)
         elif isinstance(old, dict) and old.get("Type") == "Page":
             _check_page(file, index, old, new)
@@ -90,20 +96,22 @@ def _check_accounted(file: PdfFile, index: int, written: set[int], shown: _Shown
     Others show nothing now; but they are no part of archiving, and what hides in them nobody would ever see.
     """
     section = file.sections[index]
-    holders = {e.container for e in section.entries.values() if e.container}
-    waiting = written - shown.numbers - holders - {section.own}
+    # Of what stands in no object stream it is 0, which is no object either.
+    holders = {e.container for e in section.entries.values()}
+    known = shown.numbers
+    waiting = written - known - holders - {section.own}
     todo: list[Object] = [file.catalog(index).get("DSS")]
-    todo += [file.get(Ref(number, 0), index) for number in written & shown.numbers]
-    seen: set[int] = set()
+    todo += [file.get(Ref(number, 0), index) for number in written & known]
+    seen: set[Ref] = set()
     while todo and waiting:
         value = todo.pop()
         file.compared += 1
         if file.compared > MAX_COMPARED:
             _refuse("too many objects")
         if isinstance(value, Ref):
-            if value.number in seen or value.number in shown.numbers:
+            if value in seen or value.number in known:
                 continue
-            seen.add(value.number)
+            seen.add(value)
             waiting.discard(value.number)
             value = file.get(value, index)
         if isinstance(value, Stream):
@@ -127,8 +135,8 @@ def _check_layout(file: PdfFile, index: int, start: int) -> int:
         _, at = file.at(offset, places[offset], 0, since=index)
     if not section.own and _past_space(data, at) != section.offset:
         _refuse("bytes between objects")
-    if section.own and at != section.end:
-        _refuse("cross-reference")
+    if not data.startswith(b"startxref", _past_space(data, section.end)):
+        _refuse("bytes between objects")
     return structure.closing_of(file, section)
 
 
@@ -143,7 +151,7 @@ def _places(section: structure.Section) -> dict[int, int]:
                 _refuse("object")
         elif entry.container:
             holder = section.entries.get(entry.container)
-            if holder is None or holder.free or holder.container:
+            if holder is None or holder.container:
                 _refuse("cross-reference")
         elif entry.generation or entry.offset in places:
             _refuse("cross-reference")
@@ -163,7 +171,7 @@ def _check_trailer(new: Mapping[str, Object], older: structure.Section) -> None:
     old = older.trailer
     sizes = (old.get("Size"), new.get("Size"))
     ids = [i[:1] if isinstance(i, list) else None for i in (old.get("ID"), new.get("ID"))]
-    if not _same(old.get("Root"), new.get("Root")) or not _same(old.get("Info"), new.get("Info")) or ids[0] != ids[1]:
+    if not all(_same(old.get(name), new.get(name)) for name in ("Root", "Info")) or not _same(*ids):
         _refuse("trailer")
     if new.get("Prev") != older.offset or not all(type(s) is int for s in sizes):
         _refuse("trailer")
@@ -175,7 +183,7 @@ def _shown(file: PdfFile, since: int) -> _Shown:
     catalog = trailer.get("Root")
     if not isinstance(catalog, Ref):
         _refuse("trailer")
-    shown.numbers.add(catalog.number)
+    shown.refs.add(catalog)
     todo: list[Object] = [v for k, v in file.catalog(since).items() if k != "DSS"]
     todo.append(trailer.get("Info"))
     while todo:
@@ -184,20 +192,16 @@ def _shown(file: PdfFile, since: int) -> _Shown:
         if file.compared > MAX_COMPARED:
             _refuse("too many objects")
         if isinstance(value, Ref):
-            if value.number in shown.numbers or value.number in shown.absent:
+            if value in shown.refs:
                 continue
-            found = file.get(value, since)
-            if found is None:
-                shown.absent.add(value.number)
-                continue
-            shown.numbers.add(value.number)
-            value = found
+            shown.refs.add(value)
+            value = file.get(value, since)
         if isinstance(value, Stream):
             value = value.entries
         if isinstance(value, dict):
             annotations = value.get("Annots")
             if value.get("Type") == "Page" and isinstance(annotations, Ref):
-                shown.annotations.add(annotations.number)
+                shown.annotations.add(annotations)
             todo.extend(value.values())
         elif isinstance(value, list):
             todo.extend(value)
@@ -233,13 +237,13 @@ def _check_metadata(old: Object, new: Object) -> None:
 
 
 def _check_others(old: Mapping[str, Object], new: Mapping[str, Object], free: set[str]) -> None:
-    if {k: v for k, v in old.items() if k not in free} != {k: v for k, v in new.items() if k not in free}:
+    if not _same({k: v for k, v in old.items() if k not in free}, {k: v for k, v in new.items() if k not in free}):
         _refuse("object")
 
 
 def _check_appended(file: PdfFile, index: int, old: Object, new: Object) -> None:
     """The old members, and after them fields of document time stamps that this update added and that show nothing."""
-    if not isinstance(old, list) or not isinstance(new, list) or new[: len(old)] != old:
+    if not isinstance(old, list) or not isinstance(new, list) or not _same(new[: len(old)], old):
         _refuse("object")
     for member in new[len(old) :]:
         if not isinstance(member, Ref) or file.entry(member.number, index + 1) is not None:
@@ -250,12 +254,15 @@ def _check_appended(file: PdfFile, index: int, old: Object, new: Object) -> None
             _refuse("field")
         if not stamp.keys() <= _STAMP_FIELD_KEYS or stamp.get("FT") != "Sig" or not _empty(stamp.get("Rect", [])):
             _refuse("field")
+        # Annotations of other kinds, such as notes, have a picture of their own, however small their place.
+        if stamp.get("Type", "Annot") != "Annot" or stamp.get("Subtype", "Widget") != "Widget":
+            _refuse("field")
         if file.dictionary(value, index).get("Type") != "DocTimeStamp":
             _refuse("field")
 
 
 def _empty(rectangle: Object) -> bool:
-    return isinstance(rectangle, list) and all(v == 0 and isinstance(v, int | float) for v in rectangle)
+    return isinstance(rectangle, list) and all(_same(v, 0) for v in rectangle)
 
 
 def _both(old: Object, new: Object) -> tuple[Mapping[str, Object], Mapping[str, Object]]:
@@ -265,7 +272,14 @@ def _both(old: Object, new: Object) -> tuple[Mapping[str, Object], Mapping[str, 
 
 
 def _same(old: Object | Sequence[Object], new: Object | Sequence[Object]) -> bool:
-    return type(old) is type(new) and old == new
+    """Whether both mean the same: 1 is 1.0, as programs write either, but it is not true, nor 0 false."""
+    if isinstance(old, Stream) and isinstance(new, Stream):
+        return old.data == new.data and _same(old.entries, new.entries)
+    if isinstance(old, dict) and isinstance(new, dict):
+        return old.keys() == new.keys() and all(_same(value, new[name]) for name, value in old.items())
+    if isinstance(old, list) and isinstance(new, list):
+        return len(old) == len(new) and all(map(_same, old, new))
+    return isinstance(old, bool) is isinstance(new, bool) and old == new
 
 
 def _refuse(detail: str) -> NoReturn:

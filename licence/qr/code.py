@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from licence import chain
 from licence.errors import FormatError, IdentifierError, IssueRefusedError
-from licence.identifiers import ALPHABET, ISSUER_LENGTH, MAX_SERIAL_LENGTH, TYPE_LENGTH, VERSION_LENGTH
+from licence.identifiers import ALPHABET, ISSUER_LENGTH, TYPE_LENGTH, VERSION_LENGTH
 from licence.identifiers import LicenceIdentifier as Identifier
 from licence.jose import MAX_NUMERIC_DATE
 from licence.model import StatusRef
@@ -264,19 +264,21 @@ def _unpack(packed: object) -> Identifier:
     bad = FormatError("code_face_invalid", part="identifier")
     if not isinstance(packed, bytes):
         raise bad
+    # No longer than the code itself: some four hundred digits.
     number = int.from_bytes(packed, "big")
     digits: list[str] = []
-    while number > 1 and len(digits) <= _FIXED + MAX_SERIAL_LENGTH:
+    while number > 1:
         number, digit = divmod(number, len(ALPHABET))
         digits.append(ALPHABET[digit])
     text = "".join(reversed(digits))
     version = text[_FIXED - VERSION_LENGTH : _FIXED]
-    if number != 1 or not version.isdecimal():
+    if not version.isdecimal():
         raise bad
     try:
         found = Identifier(text[:TYPE_LENGTH], text[TYPE_LENGTH:][:ISSUER_LENGTH], text[_FIXED:], int(version))
     except IdentifierError:
         raise bad from None
+    # The one spelling: nothing before the leading 1, and no other number in its place.
     if _pack(found) != packed:
         raise bad
     return found

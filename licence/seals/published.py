@@ -17,6 +17,7 @@ from licence import chain, jose
 from licence.errors import FormatError, IssueRefusedError
 from licence.profile import STATUS_SIGNING
 from licence.seals.algorithms import sm3
+from licence.trust import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -149,6 +150,8 @@ def read_register(token: str, trust: TrustStore) -> Register:
     jose.verify(jws, chain.public_key(path.leaf), trust.suites)
     if STATUS_SIGNING not in path.purposes:
         raise FormatError("status_signer_purpose")
+    if trust.status_signers and fingerprint(path.leaf) not in trust.status_signers:
+        raise FormatError("status_signer_not_pinned")
     register = _register(jws.payload)
     if not path.starts <= register.issued_at <= path.ends:
         raise FormatError("status_signer_out_of_time")

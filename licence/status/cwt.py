@@ -95,8 +95,8 @@ def parse(token: bytes) -> tuple[SignedCwt, dict[str, Any]]:
     algorithm = header[_ALG]
     if not isinstance(algorithm, int) or algorithm not in cose.ALGORITHMS.values():
         raise FormatError("alg_not_allowed", what=_WHAT)
-    # Nothing in here is signed: a chain, which proves itself, or the key id by which others find theirs.
-    if not set(unprotected) <= {_CHAIN, _KID} or (_CHAIN in unprotected and len(unprotected) > 1):
+    # Nothing in here is signed: a chain, which proves itself, or the key id by which others find theirs; not both.
+    if not set(unprotected) < {_CHAIN, _KID}:
         raise FormatError("cose_invalid", problem="unprotected header")
     if not all(isinstance(part.get(_KID, b""), bytes) for part in (header, unprotected)):
         raise FormatError("cose_invalid", problem="key id")
@@ -104,7 +104,7 @@ def parse(token: bytes) -> tuple[SignedCwt, dict[str, Any]]:
     if not set(claims) <= set(_CLAIMS):
         raise FormatError("unknown_member", what=_WHAT)
     message = cose.Sign1(algorithm, b"", payload, _structure(protected, payload), signature)
-    found = SignedCwt(_chain(unprotected.get(_CHAIN, ())), _x5t(header.get(_X5T)), message)
+    found = SignedCwt(_chain(unprotected.get(_CHAIN)), _x5t(header.get(_X5T)), message)
     return found, {_CLAIMS[key]: value for key, value in claims.items() if isinstance(key, int)}
 
 
@@ -137,8 +137,13 @@ def _beside(chain: Sequence[bytes]) -> dict[int, Any]:
 
 
 def _chain(value: object) -> tuple[bytes, ...]:
+    if value is None:
+        return ()
+    # RFC 9360 §2: an array holds two certificates at least.
+    if isinstance(value, tuple) and not 1 < len(value) <= jose.MAX_CHAIN:
+        raise FormatError("cose_invalid", problem="x5chain")
     listed = (value,) if isinstance(value, bytes) else value
-    if not isinstance(listed, tuple) or len(listed) > jose.MAX_CHAIN or (isinstance(value, tuple) and len(listed) == 1):
+    if not isinstance(listed, tuple):
         raise FormatError("cose_invalid", problem="x5chain")
     if not all(isinstance(one, bytes) and 0 < len(one) <= jose.MAX_CERTIFICATE_BYTES for one in listed):
         raise FormatError("cose_invalid", problem="x5chain")

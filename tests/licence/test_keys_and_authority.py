@@ -9,7 +9,7 @@ from cryptography import x509
 from licence import authority, keys
 from licence.authority import Role
 from licence.errors import CertificationRefusedError, KeyFileError, PassphraseWrongError
-from licence.keys import SigningKey, read_key, write_key
+from licence.keys import SigningKey, pem_bundle, read_key, write_key
 from licence.profile import LICENCE_SIGNING, STATUS_SIGNING
 from licence.suites import ECDSA_P256_SHA256, SUITES
 from tests.licence import world as w
@@ -35,6 +35,34 @@ def test_wrong_passphrase_says_so(tmp_path, world):
         read_key(path, b"wrong horse")
     assert str(path) in caught.value.text("zh")
     assert "horse" not in str(caught.value)
+
+
+# The key 7 of P-256 under `PASSPHRASE`. "wrong horse 906" opens it to bytes that end as padding does.
+LUCKY = (
+    b"MIH0MF8GCSqGSIb3DQEFDTBSMDEGCSqGSIb3DQEFDDAkBBBQeagxuFUPO3Cy5AqePlIdAgIIADAMBggqhkiG9w0CCQUAMB0G"
+    b"CWCGSAFlAwQBKgQQ7DdWOoDoqJCIXp5QtR7baQSBkP9sb7NEyfA97vAtrjoP6+ObCU7nWr+wc17dRpPkBfic4QravU9AICNF"
+    b"gAY5o0dlZw2tyQLSGFUHMCnPWyv4EOvV+KsyOeeAIAvRok48+ySKLHR5X7x1IdKtLSNqAwwpgtrieyHVSB0gv1GVW/KZWkcb"
+    b"1j4vnD3BUvVyqGXjAR1lwE8nsTIC1PHGyVliQrXptA=="
+)
+
+
+def test_a_wrong_passphrase_is_never_called_damage(tmp_path, world):
+    path = tmp_path / "k.pem"
+    label = b"ENCRYPTED PRIVATE KEY-----"
+    chain = pem_bundle(world.agriculture.chain)
+
+    def written(body):
+        path.write_bytes(b"-----BEGIN %s\n%s\n-----END %s\n%s" % (label, body, label, chain))
+        path.chmod(0o600)
+
+    written(LUCKY)
+    with pytest.raises(PassphraseWrongError):
+        read_key(path, b"wrong horse 906")
+    for damaged in (LUCKY[:-8], b"AA" + LUCKY, LUCKY[:40], b""):
+        written(damaged)
+        with pytest.raises(KeyFileError) as caught:
+            read_key(path, PASSPHRASE)
+        assert caught.value.code == "key_file_unreadable"
 
 
 def test_key_file_that_others_may_read_is_refused(tmp_path, world):

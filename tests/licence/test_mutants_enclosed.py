@@ -9,11 +9,17 @@ import pytest
 
 pytest.importorskip("typst", reason="needs the extra `documents`")
 
+from licence import authority, chain, timestamps
+from licence.crl import Revocation
+from licence.enclosed import Proven, all_lists, prove, unused_lists
+from licence.pdf import cms
 from licence.report import Outcome
+from licence.suites import ED25519, SUITES
 from licence.timestamping import stamp
 from licence.verify import verify
 from tests.licence import world as w
 from tests.licence.pdf import archives as a
+from tests.licence.pdf import papers
 from tests.licence.test_enclosed import HOUR, notes, token_for
 
 SECOND = timedelta(seconds=1)
@@ -136,3 +142,134 @@ def test_a_stamp_that_is_used_is_told_with_its_time_and_signer(world):
     assert told.keys() == {"stamped", "subject"}
     assert told["stamped"] == "2025-03-01T08:01:00Z"
     assert "judge_certificates_loose" not in notes(report)
+
+
+def other_authority():
+    """An authority for time stamps under an issuing CA that has nothing to do with licences."""
+    issuing = a.issuing("stamps")
+    return issuing, w.make_leaf(issuing, "tsa", w.STATUS_OFFICE, role=authority.Role.TIME_STAMPS)
+
+
+def list_by(key, *serials, at=w.AT):
+    listed = [Revocation(serial, a.STAMPED - SECOND) for serial in serials]
+    return authority.revocation_list(key, listed, number=1, this_update=at, next_update=at + timedelta(days=30))
+
+
+@pytest.mark.parametrize("why", ["certificate_revoked", "expired", "no_proof", "ahead"])
+def test_a_list_of_an_unused_stamps_own_authority_is_somebodys(world, why):
+    bundle = bundle_of(world)
+    issuing, key = other_authority()
+    token, revoked = token_for(bundle, key=key), ()
+    if why == "certificate_revoked":
+        revoked = (key.certificate.serial_number,)
+    elif why == "ahead":
+        token = token_for(bundle, w.AT + SKEW + SECOND, key)
+    else:
+        ends = a.STAMPED - SECOND if why == "expired" else w.AT - SECOND
+        key = w.make_leaf(issuing, "tsa", w.STATUS_OFFICE, role=authority.Role.TIME_STAMPS, ends=ends)
+        token = token_for(bundle, key=key)
+    lists = (list_by(issuing, *revoked),)
+    report = verify(replace(bundle, timestamp=token, crls=lists), world.trust, w.AT)
+    assert len(unused(report)) == 1
+    assert "enclosed_list_unused" not in notes(report)
+    bare = verify(replace(bundle, crls=lists), world.trust, w.AT)
+    assert "enclosed_list_unused" in notes(bare)
+
+
+def test_a_list_that_the_leaf_itself_could_have_signed_is_nobodys(world):
+    path = chain.validate(a.stamping_key().chain_der, a.anchors(), frozenset(a.SUITES))
+    by_issuer = list_by(a.issuing())
+    assert unused_lists([by_issuer], [path, None]) == ()
+    as_leaf = replace(path, certificates=path.certificates[1:])
+    (note,) = unused_lists([by_issuer], [as_leaf])
+    assert (note.code, note.params) == ("enclosed_list_unused", (("number", "1"),))
+
+
+def test_a_stamp_holds_on_the_last_second_of_its_certificate(world):
+    key = a.stamping_key(ends=a.STAMPED)
+    bundle = bundle_of(world)
+    report = verify(replace(bundle, timestamp=token_for(bundle, key=key)), world.trust, a.STAMPED)
+    assert "judge_time_stamp_ok" in notes(report)
+
+
+def test_a_stamp_whose_authority_is_itself_revoked_is_not_used(world):
+    bundle = bundle_of(world)
+    issuing, key = other_authority()
+    lists = (list_by(world.root, issuing.certificate.serial_number),)
+    # The serial number of both issuing authorities is 2: the bundle's own signer is left open as well.
+    report = verify(replace(bundle, timestamp=token_for(bundle, key=key)), world.trust, w.AT, crls=lists)
+    (told,) = unused(report)
+    assert told["why"] == "certificate_revoked"
+
+
+def info_of(bundle):
+    signed = bundle.credential.partition("~")[0].encode()
+    asked = timestamps.parse_request(timestamps.request(signed, suite=a.SUITES[0], nonce=None))
+    token = timestamps.token_of(timestamps.respond(asked, a.stamping_key(), at=a.STAMPED, serial=1))
+    return cms.parse(token, "x").content
+
+
+def stamped_by(bundle, signer):
+    info, form = info_of(bundle), cms.FORMS[signer.suite]
+    return cms.sign(
+        signer, content_digest=cms.digest(form.digest, info), content_type=timestamps.TST_INFO, content=info
+    )
+
+
+def test_a_stamp_of_a_suite_or_by_a_certificate_that_will_not_do_is_not_used(world):
+    bundle = bundle_of(world)
+    other_suite = authority.certify_leaf(
+        a.issuing(),
+        SUITES[ED25519].generate(),
+        role=authority.Role.TIME_STAMPS,
+        name="tsa",
+        uscc=w.STATUS_OFFICE,
+        uri="https://tsa.city.example",
+        starts=w.STARTS,
+        ends=w.ENDS,
+        serial=5,
+    )
+    trust = replace(world.trust, suites=frozenset(a.SUITES))
+    for signer, why in (
+        (other_suite, "cms_suite_not_allowed"),
+        (papers.stamping_key(a.issuing(), purposes=()), "timestamp_certificate_purpose"),
+    ):
+        report = verify(replace(bundle, timestamp=stamped_by(bundle, signer)), trust, w.AT)
+        assert report.exit_code == 0, report.text("en")
+        (told,) = unused(report)
+        assert told["why"] == why
+
+
+def test_a_certificate_beside_the_stamps_path_is_told(world):
+    bundle = bundle_of(world)
+    key = a.stamping_key()
+    root = world.root.chain_der[-1]
+    again = w.make_root(ends=w.ENDS - SECOND)
+    # Both roots are pinned, of one name and key; the path ends at the one that comes first.
+    first, second = sorted((root, again.chain_der[-1]))
+    trust = replace(world.trust, anchors=(world.root.certificate, again.certificate))
+
+    class Enclosing:
+        suite = key.suite
+        sign = key.sign
+
+        def __init__(self, last):
+            self.chain_der = (*key.chain_der[:2], last)
+
+    for last, loose in ((first, False), (second, True)):
+        report = verify(replace(bundle, timestamp=stamped_by(bundle, Enclosing(last))), trust, w.AT)
+        assert "judge_time_stamp_ok" in notes(report)
+        assert ("judge_certificates_loose" in notes(report)) is loose
+
+
+def test_the_time_of_a_stamp_is_told_to_the_second(world):
+    bundle = bundle_of(world)
+    token = token_for(bundle, a.STAMPED + timedelta(microseconds=5))
+    report = verify(replace(bundle, timestamp=token), world.trust, w.AT)
+    (told,) = [dict(n.params) for s in report.steps for n in s.notes if n.code == "judge_time_stamp_ok"]
+    assert told["stamped"] == "2025-03-01T08:01:00Z"
+
+
+def test_what_comes_without_a_bundle_encloses_nothing(world):
+    assert all_lists(None, [b"a", b"b", b"a"]) == (b"a", b"b")
+    assert prove(None, world.trust, w.AT, claimed=w.ISSUED, lists=()) == Proven()

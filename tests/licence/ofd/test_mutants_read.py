@@ -1,7 +1,11 @@
-"""Documents that an accepted signer signed whole, and that are refused for what their metadata or their list say."""
+"""Documents that an accepted signer signed whole, and that are refused for what their metadata or their list say.
+
+Limits are written out here: a test that took them from the module would move with them.
+"""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 
 import pytest
@@ -12,9 +16,9 @@ pytest.importorskip("noto_cjk_sans_otc", reason="needs the font package of the e
 from licence.errors import FormatError
 from licence.ofd import markup
 from licence.ofd.container import pack, unpack
-from licence.ofd.read import MAX_CUSTOM_DATA, MAX_SIGNATURES, MAX_TEXT, OWN, SHA256, SM3, Policy, digest, read_ofd
+from licence.ofd.read import OWN, SHA256, SM3, Policy, digest, read_ofd
 from tests.licence.ofd import paper
-from tests.licence.ofd.test_read import LIST, SIGNATURE, code, resigned, zipped
+from tests.licence.ofd.test_read import LIST, SIGNATURE, VALUE, code, resigned, zipped
 
 STRANGER = Policy()
 
@@ -60,8 +64,8 @@ def test_a_document_without_data_has_none(files):
 
 
 def test_as_many_data_are_read_as_the_limit_and_no_more(files):
-    names = [f"n{n}" for n in range(MAX_CUSTOM_DATA + 1)]
-    assert len(read_ofd(with_data(files, *names[:-1])).custom) == MAX_CUSTOM_DATA
+    names = [f"n{n}" for n in range(257)]
+    assert len(read_ofd(with_data(files, *names[:-1])).custom) == 256
     assert code(with_data(files, *names)) == "ofd_element_repeated"
 
 
@@ -72,7 +76,12 @@ def test_the_document_that_is_named_must_be_there(files):
 
 
 def listing(files, *items):
-    entries = "".join(f'<ofd:Signature ID="{identifier}" BaseLoc="{where}"/>' for identifier, where in items)
+    entries = "".join(
+        "<ofd:Signature"
+        + "".join(f' {name}="{value}"' for name, value in zip(("ID", "BaseLoc"), item, strict=False) if value)
+        + "/>"
+        for item in items
+    )
     text = f'<ofd:Signatures xmlns:ofd="{markup.NAMESPACE}">{entries}</ofd:Signatures>'
     return pack(resigned(files | {LIST: text.encode()}))
 
@@ -87,7 +96,7 @@ def test_each_signature_is_listed_once_and_under_an_identifier_of_its_own(files)
 
 
 def test_more_signatures_than_the_limit_are_not_looked_at(files):
-    items = [(str(n), f"/Doc_0/Signs/Sign_{n}/Signature.xml") for n in range(MAX_SIGNATURES + 1)]
+    items = [(str(n), f"/Doc_0/Signs/Sign_{n}/Signature.xml") for n in range(65)]
     assert code(listing(files, *items), STRANGER) == "ofd_too_many_signatures"
     assert code(listing(files, *items[:-1]), STRANGER) != "ofd_too_many_signatures"
 
@@ -118,9 +127,119 @@ def test_what_a_signature_says_of_its_making_is_told(files):
 
 def test_a_text_is_as_long_as_the_limit_and_no_longer(files):
     title = "<ofd:Title>营业执照</ofd:Title>"
-    assert read_ofd(changed(files, title, f"<ofd:Title>{'t' * MAX_TEXT}</ofd:Title>")).title == "t" * MAX_TEXT
-    assert code(changed(files, title, f"<ofd:Title>{'t' * (MAX_TEXT + 1)}</ofd:Title>")) == "too_large"
+    assert read_ofd(changed(files, title, f"<ofd:Title>{'t' * 4096}</ofd:Title>")).title == "t" * 4096
+    assert code(changed(files, title, f"<ofd:Title>{'t' * 4097}</ofd:Title>")) == "too_large"
 
 
-def test_for_our_own_documents_nothing_may_be_unauthenticated():
+def test_for_our_own_documents_nothing_may_be_unauthenticated(files):
     assert (OWN.canonical, OWN.later_signatures) == (True, False)
+    assert code(zipped(files), OWN) == "ofd_not_canonical"
+    assert code(pack(resigned(files, leave_out=[LIST])), OWN) == "ofd_uncovered"
+
+
+def test_what_a_list_leaves_out_is_told_as_empty_or_refused(files):
+    here, other = f"/{SIGNATURE}", "/Doc_0/Signs/Sign_1/Signature.xml"
+    assert read_ofd(listing(files, ("", here))).signatures[0].identifier == ""
+    # No identifier is one as well, of one signature.
+    assert code(listing(files, ("", here), ("x", other)), STRANGER) == "ofd_file_missing"
+    assert code(listing(files, ("", here), ("", other)), STRANGER) == "ofd_element_repeated"
+    assert code(listing(files, ("1", ""))) == "ofd_bad_path"
+
+
+def test_what_kind_of_signature_it_is_the_list_says(files):
+    text = files[LIST].decode()
+    assert text.count('Type="Seal"') == 1
+    signed = pack(resigned(files | {LIST: text.replace('Type="Seal"', 'Type="Sign"').encode()}))
+    assert read_ofd(signed).signatures[0].kind == "Sign"
+
+
+def test_a_document_without_title_has_none_and_a_datum_without_name_is_refused(files):
+    assert read_ofd(changed(files, "<ofd:Title>营业执照</ofd:Title>", "")).title == ""
+    nameless = with_data(files, "a")
+    text = unpack(nameless).files["OFD.xml"].decode().replace(' Name="a"', "")
+    assert code(pack(resigned(files | {"OFD.xml": text.encode()}))) == "ofd_element_repeated"
+
+
+def with_signature(files, change):
+    """Signature.xml changed after all: its value is of something else then, which is not judged here."""
+    return pack(files | {SIGNATURE: change(resigned(files)[SIGNATURE].decode()).encode()})
+
+
+def test_a_reference_names_its_file_and_a_signature_its_digest(files):
+    assert code(with_signature(files, lambda text: text.replace(' FileRef="/OFD.xml"', ""))) == "ofd_bad_path"
+    for method in ("", ' CheckMethod=""', ' CheckMethod="MD5"', ' CheckMethod="SM4"'):
+        changed_one = with_signature(
+            files, lambda text, m=method: text.replace(' CheckMethod="1.2.156.10197.1.401"', m)
+        )
+        assert code(changed_one) == "ofd_digest_not_allowed"
+
+
+def test_a_provider_without_name_is_told_as_empty(files):
+    nameless = with_signature(files, lambda t: t.replace("<ofd:SignedInfo>", "<ofd:SignedInfo><ofd:Provider/>"))
+    assert read_ofd(nameless).signatures[0].provider == ""
+
+
+def other_spellings(text):
+    """A digest of 32 bytes in base64 with other bits where two carry nothing, and forms that are none."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    last = letters.index(text[-2])
+    yield text[:-2] + letters[last ^ 1] + "="
+    yield text[:-1]
+    yield text + "="
+    yield text[:4] + "!" + text[4:]
+    yield text[:4] + "-" + text[5:]
+    yield "?"
+
+
+def test_a_digest_has_one_spelling(files):
+    good = resigned(files)[SIGNATURE].decode()
+    value = good.partition("<ofd:CheckValue>")[2].partition("<")[0]
+    for other in other_spellings(value):
+        assert code(with_signature(files, lambda text, o=other: text.replace(value, o, 1))) == "base64_not_canonical"
+    assert code(with_signature(files, lambda text: text.replace(value, "A" * 43 + "=", 1))) == "ofd_digest_differs"
+
+
+SEAL = "Doc_0/Signs/Sign_0/Seal.esl"
+
+
+def sealed_apart(files, *, leave_out=()):
+    """Signed with the seal in a file of its own, which the signature names and need not cover."""
+    made = resigned(files, leave_out=leave_out)
+    raw = made[SIGNATURE].decode()
+    raw = raw.replace("<ofd:SignedInfo>", "<ofd:SignedInfo><ofd:Seal><ofd:BaseLoc>Seal.esl</ofd:BaseLoc></ofd:Seal>")
+    return made | {SIGNATURE: raw.encode()}
+
+
+def test_a_signature_covers_its_own_seal_whatever_may_be_added_later(files):
+    assert read_ofd(pack(sealed_apart(files)), STRANGER).signatures[0].seal == files[SEAL]
+    assert code(pack(sealed_apart(files, leave_out=[SEAL])), STRANGER) == "ofd_uncovered"
+
+
+def signed_twice(files, *, second_leaves_out=()):
+    """A second signature with a seal of its own, over all that was there and the list that names both."""
+    first = sealed_apart(files, leave_out=[LIST])
+    folder = "Doc_0/Signs/Sign_1"
+    text = files[LIST].decode()
+    entry = text[text.index("<ofd:Signature ") : text.index("/>", text.index("<ofd:Signature ")) + 2]
+    second = entry.replace("Sign_0", "Sign_1").replace('ID="1"', 'ID="2"')
+    whole = first | {LIST: text.replace(entry, entry + second).encode(), f"{folder}/Seal.esl": files[SEAL]}
+    covered = {n: d for n, d in whole.items() if n not in second_leaves_out}
+    raw = resigned(covered)[SIGNATURE].decode()
+    own = "".join(
+        f'<ofd:Reference FileRef="/{n}"><ofd:CheckValue>{base64.b64encode(digest(SM3, whole[n])).decode()}'
+        "</ofd:CheckValue></ofd:Reference>"
+        for n in (SIGNATURE, VALUE)
+        if n not in second_leaves_out
+    )
+    raw = raw.replace("</ofd:References>", own + "</ofd:References>")
+    raw = raw.replace("<ofd:SignedInfo>", "<ofd:SignedInfo><ofd:Seal><ofd:BaseLoc>Seal.esl</ofd:BaseLoc></ofd:Seal>")
+    return pack(whole | {f"{folder}/Signature.xml": raw.encode(), f"{folder}/SignedValue.dat": b"value"})
+
+
+def test_what_later_signatures_added_an_earlier_one_may_leave_out_and_nothing_else(files):
+    first, second = read_ofd(signed_twice(files), STRANGER).signatures
+    added = {LIST, *(f"Doc_0/Signs/Sign_1/{name}" for name in ("Signature.xml", "SignedValue.dat", "Seal.esl"))}
+    assert (set(first.uncovered), second.uncovered) == (added, ())
+    for name in (SIGNATURE, VALUE, SEAL):
+        assert code(signed_twice(files, second_leaves_out=[name]), STRANGER) == "ofd_uncovered"
+    assert code(signed_twice(files)) == "ofd_uncovered"

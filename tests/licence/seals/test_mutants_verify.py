@@ -20,6 +20,8 @@ from licence.seals.structure import V4, V5, Digest, parse_seal, parse_signature
 from licence.seals.verify import verify_seal, verify_signature
 from tests.licence import world as w
 from tests.licence.seals import city as c
+from tests.licence.seals import plain
+from tests.licence.seals.test_structure import seal_of, signature_of
 from tests.licence.test_chain import CA, CERTIFIES, LEAF, SIGNS
 from tests.licence.test_chain import certify as certify_by_hand
 
@@ -387,3 +389,49 @@ def test_what_nobody_examined_or_knows_is_an_open_question(city, signature):
 def test_another_document_is_told(city, signature):
     step = verify_signature(signature.raw, bytes(32), city.trust, c.AT).step("document")
     assert told(step) == (Outcome.FAILED, "seal_document_differs", {}, "HASH_FAILURE")
+
+
+@pytest.mark.parametrize("when", [c.AT, c.AT + 400 * DAY])
+def test_a_signature_that_does_not_say_when_leaves_validity_and_signer_open(city, when):
+    # A token in place of the time, as V1 allows; a later time stamp of its own no V1 signature has.
+    report = judge(city, parse_signature(signature_of(city, 1, time_info=plain.seq(b""))), at=when)
+    for name in ("validity", "signer"):
+        assert told(report.step(name)) == (Outcome.INDETERMINATE, "seal_time_unknown", {}, "OUT_OF_BOUNDS_NO_POE")
+    assert report.step("time_stamp").code == "seal_no_time_stamp"
+    assert report.facts == {}
+
+
+def test_a_seal_of_the_first_version_is_told_by_the_name_of_its_standard(city):
+    report = verify_seal(seal_of(city, 1), city.trust, c.AT)
+    assert report.facts["standard"] == dict(report.step("format").params)["standard"] == "GM/T 0031-2014"
+
+
+def test_when_a_seal_from_the_future_was_applied_is_told(city, signature):
+    step = judge(city, signature, at=c.SIGNED - SKEW - SECOND).step("validity")
+    assert told(step) == (Outcome.FAILED, "seal_applied_in_future", {"signed": "2025-03-01T08:00:00Z"}, "NOT_YET_VALID")
+
+
+def test_what_cannot_be_shown_leaves_a_mark_in_its_place(city, seal):
+    report = verify_seal(remade(city, seal, name="章\u202e").raw, city.trust, c.AT)
+    assert report.facts["name"] == "章\N{REPLACEMENT CHARACTER}"
+
+
+def test_of_several_paths_that_lead_nowhere_the_first_is_told(city):
+    stranger = w.make_root("stranger")
+    between = certify_by_hand(stranger, "between", CA, CERTIFIES)
+    trust = replace(city.trust, intermediates=(*city.trust.intermediates, between.chain_der[0]))
+    step = verify_seal(c.new_seal(city, maker=c.certify(between, "maker", SEAL_MAKING)).raw, trust, c.AT).step("maker")
+    assert (step.code, dict(step.params)["subject"]) == ("no_pinned_anchor", "between")
+
+
+def test_no_other_path_makes_up_for_one_that_breaks_a_rule(city):
+    # The same name and key twice: pinned without the right to certify, and below the root with it.
+    barred = certify_by_hand(city.root, "twice", LEAF, SIGNS)
+    able = certify_by_hand(city.root, "twice", CA, CERTIFIES)
+    maker = c.certify(able, "maker", SEAL_MAKING)
+    trust = replace(city.trust, intermediates=(able.chain_der[0],))
+    seal = c.new_seal(city, maker=maker)
+    assert verify_seal(seal.raw, trust, c.AT).step("maker").code == "seal_maker_ok"
+    pinned = replace(trust, anchors=trust.anchors | {barred.chain_der[0]})
+    step = verify_seal(seal.raw, pinned, c.AT).step("maker")
+    assert (step.outcome, step.code) == (Outcome.INDETERMINATE, "not_an_authority")
