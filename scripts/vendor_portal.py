@@ -73,18 +73,18 @@ def main(arguments: list[str]) -> int:
         kept = {path.name: path.read_bytes() for path in STATIC.iterdir()}
         wrong = sorted(name for name in made.keys() | kept.keys() if made.get(name) != kept.get(name))
         for name in wrong:
-            print(f"{name}: not what `python scripts/vendor_portal.py` makes", file=sys.stderr)
+            print(f"{name}: not what `python scripts/vendor_portal.py` makes", file=sys.stderr)  # noqa: T201 - a script
         return 1 if wrong else 0
     shutil.rmtree(STATIC, ignore_errors=True)
     STATIC.mkdir(parents=True)
     for name, data in made.items():
         (STATIC / name).write_bytes(data)
-        print(f"{name}: {len(data):,} bytes")
+        print(f"{name}: {len(data):,} bytes")  # noqa: T201 - a script
     return 0
 
 
 def _run(work: Path, *command: str) -> None:
-    subprocess.run(command, cwd=work, check=True)
+    subprocess.run(command, cwd=work, check=True)  # noqa: S603 - npm, and what it installed
 
 
 if __name__ == "__main__":
