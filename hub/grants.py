@@ -60,6 +60,15 @@ DAY: Final = timedelta(days=1)
 
 IN_FORCE, SUSPENDED, EXPIRED = "in_force", "suspended", "expired"
 REVOKED, HANDED_BACK, REPLACED = "revoked", "handed_back", "replaced"
+# What a state is called: (English, Chinese).
+STATES: Final[Mapping[str, tuple[str, str]]] = {
+    IN_FORCE: ("in force", "有效"),
+    SUSPENDED: ("suspended", "已暂停"),
+    EXPIRED: ("expired", "已到期"),
+    REVOKED: ("revoked", "已撤销"),
+    HANDED_BACK: ("handed back", "已交回"),
+    REPLACED: ("replaced", "已替代"),
+}
 _STEPS: Final[dict[str, tuple[str, ...]]] = {
     IN_FORCE: ("renew", "shrink", "suspend", "hand-back", "revoke"),
     SUSPENDED: ("renew", "shrink", "resume", "hand-back", "revoke"),
@@ -132,16 +141,21 @@ def find(
     consumer: str | None = None,
     resource: str | None = None,
     concerning: str | None = None,
+    provider: str | None = None,
     ended: bool | None = None,
     limit: int = MAX_FOUND,
     offset: int = 0,
 ) -> tuple[GrantRecord, ...]:
     """Grants, the newest first. *concerning* a department: those it holds and those on what it provides.
 
+    *provider*: only those on what this department provides.
+
     *ended*: only those that were ended (True) or were not (False); an expired grant was not ended by anyone.
     """
     query = sa.select(GrantRow.__table__).where(
-        *_conditions(office, consumer=consumer, resource=resource, concerning=concerning, ended=ended)
+        *_conditions(
+            office, consumer=consumer, resource=resource, concerning=concerning, provider=provider, ended=ended
+        )
     )
     query = query.order_by(GrantRow.given_at.desc(), GrantRow.id).limit(min(limit, MAX_FOUND)).offset(offset)
     with office.control.reading() as connection:
@@ -154,16 +168,25 @@ def count(
     consumer: str | None = None,
     resource: str | None = None,
     concerning: str | None = None,
+    provider: str | None = None,
     ended: bool | None = None,
 ) -> int:
     """How many fit; see `find`."""
-    conditions = _conditions(office, consumer=consumer, resource=resource, concerning=concerning, ended=ended)
+    conditions = _conditions(
+        office, consumer=consumer, resource=resource, concerning=concerning, provider=provider, ended=ended
+    )
     with office.control.reading() as connection:
         return int(connection.execute(sa.select(sa.func.count()).select_from(GrantRow).where(*conditions)).scalar_one())
 
 
 def _conditions(
-    office: Office, *, consumer: str | None, resource: str | None, concerning: str | None, ended: bool | None
+    office: Office,
+    *,
+    consumer: str | None,
+    resource: str | None,
+    concerning: str | None,
+    provider: str | None,
+    ended: bool | None,
 ) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
     if consumer is not None:
@@ -171,11 +194,16 @@ def _conditions(
     if resource is not None:
         found.append(GrantRow.resource == resource)
     if concerning is not None:
-        own = [r.code for r in office.list_.resources if r.provider == concerning]
-        found.append(sa.or_(GrantRow.consumer == concerning, GrantRow.resource.in_(own)))
+        found.append(sa.or_(GrantRow.consumer == concerning, GrantRow.resource.in_(_provided(office, concerning))))
+    if provider is not None:
+        found.append(GrantRow.resource.in_(_provided(office, provider)))
     if ended is not None:
         found.append(GrantRow.revoked_at.is_not(None) if ended else GrantRow.revoked_at.is_(None))
     return found
+
+
+def _provided(office: Office, department: str) -> list[str]:
+    return [resource.code for resource in office.list_.resources if resource.provider == department]
 
 
 def use_of(control: Control, grant: str, *, on: datetime) -> Use:

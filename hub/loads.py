@@ -118,13 +118,17 @@ def running(control: Control) -> list[LoadReport]:
     return _reports(control, select(Load.__table__).where(Load.outcome == RUNNING).order_by(Load.id))
 
 
-def successes(control: Control) -> dict[str, datetime]:
-    """Resource code → when its last load succeeded (UTC). One of a range or of rejected rows does not count."""
+def successes(control: Control, *, resource: str = "") -> dict[str, datetime]:
+    """Resource code → when its last load succeeded (UTC). One of a range or of rejected rows does not count.
+
+    With *resource*, of that one alone.
+    """
     query = (
         select(Load.resource, func.max(Load.finished).label("finished"))
         .where(Load.outcome.in_((LOADED, UNCHANGED)), Load.mode.in_(("usual", "full")), Load.finished.is_not(None))
         .group_by(Load.resource)
     )
+    query = query.where(Load.resource == resource) if resource else query
     with control.reading() as connection:
         return {row.resource: row.finished for row in connection.execute(query)}
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
+    from catalog.model import InformationResource
     from connectors.slots import SlotHealth
     from hub.alerts import Alert
     from hub.freshness import Freshness
@@ -127,6 +128,20 @@ def board(office: Office, *, at: datetime | None = None) -> list[Freshness]:
         at=at or office.now(),
         paused={found.resource for found in pauses.paused(office.control)},
         waiting={found.resource for found in drifts.waiting(office.control)},
+    )
+
+
+def light_of(office: Office, resource: InformationResource, *, at: datetime | None = None) -> Freshness:
+    """The light of one resource, as `board` has it, without reading the loads of all others."""
+    code = resource.code
+    newest = loads.newest_of(office.control, code, 1)
+    return freshness.judge(
+        resource,
+        newest[0] if newest else None,
+        loads.successes(office.control, resource=code).get(code),
+        at=at or office.now(),
+        paused=any(found.resource == code for found in pauses.paused(office.control)),
+        waiting=any(found.resource == code for found in drifts.waiting(office.control)),
     )
 
 

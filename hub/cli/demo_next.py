@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hub.cli.demo_calls import shown
 from hub.cli.language import say
 from hub.cli.output import note, out
+from hub.demo.entrance import PASSWORD_FILE
 from hub.settings import DEFAULT_API_PORT
 
 if TYPE_CHECKING:
@@ -21,6 +22,13 @@ def what_next(story: Story, airflow: EmbeddedAirflow, *, hook: str, serving: boo
         out.print(f"  .venv/bin/{command}    # {what}", markup=False)
     if not serving:
         return
+    note(
+        say(
+            f"门户 {story.processes.url}/ （登录名与口令见上，另见 {shown(story.settings.home / PASSWORD_FILE)}）",
+            f"Portal {story.processes.url}/ (logins above; the password is in "
+            f"{shown(story.settings.home / PASSWORD_FILE)})",
+        )
+    )
     api, profiles = story.processes.url, shown(story.systems.profiles)
     note(
         say(

@@ -148,18 +148,28 @@ class People:
         with self.control.reading() as connection:
             return self._person(connection, self._row(connection, who))
 
-    def find(self, *, department: str | None = None, words: str = "", disabled: bool = False) -> tuple[Person, ...]:
-        """The people whose login, name or post hold *words*, by department and login; at most `MAX_FOUND`."""
-        query = sa.select(PersonRow.__table__).order_by(PersonRow.department, PersonRow.login).limit(MAX_FOUND)
-        if department is not None:
-            query = query.where(PersonRow.department == department)
-        if not disabled:
-            query = query.where(PersonRow.disabled_at.is_(None))
-        if words.strip():
-            columns = (PersonRow.login, PersonRow.name, PersonRow.post)
-            query = query.where(sa.or_(*(one.contains(words.strip().lower(), autoescape=True) for one in columns)))
+    def find(
+        self,
+        *,
+        department: str | None = None,
+        words: str = "",
+        disabled: bool = False,
+        skip: int = 0,
+        limit: int = MAX_FOUND,
+    ) -> tuple[Person, ...]:
+        """The people whose login, name or post hold *words*, by department and login: *limit* of them after *skip*."""
+        wanted = _wanted(department, words, disabled=disabled)
+        query = sa.select(PersonRow.__table__).where(*wanted).order_by(PersonRow.department, PersonRow.login)
+        query = query.offset(skip).limit(min(limit, MAX_FOUND))
         with self.control.reading() as connection:
             return tuple(self._person(connection, row_dict(row)) for row in connection.execute(query))
+
+    def count(self, *, department: str | None = None, words: str = "", disabled: bool = False) -> int:
+        """How many `find` finds in all."""
+        wanted = _wanted(department, words, disabled=disabled)
+        with self.control.reading() as connection:
+            query = sa.select(sa.func.count()).select_from(PersonRow).where(*wanted)
+            return int(connection.execute(query).scalar_one())
 
     def give(self, who: str, duties: Collection[Duty], *, by: Actor) -> Person:
         """Give a person exactly these *duties*; sessions go on, with the new ones. Raises: as `add`, `get`."""
@@ -178,7 +188,8 @@ class People:
             row = self._row(connection, who)
             self._set(connection, row, disabled_at=self.evidence.clock())
             connection.execute(sa.delete(SessionRow).where(SessionRow.person == row["id"]))
-            self._record("person.disabled", row, by, reason=reason.strip())
+            # People write it freely, and may name somebody: it stays in the protected body.
+            self._record("person.disabled", row, by, body={"reason": reason.strip()})
 
     def enable(self, who: str, *, by: Actor) -> None:
         """Let a disabled person in again. Raises: PersonUnknownError."""
@@ -195,9 +206,12 @@ class People:
         Raises:
             PersonInvalidError: it is not good enough.
         """
+        with self.control.reading() as connection:
+            login = self._row(connection, who)["login"]
+        # Outside the transaction: it takes a tenth of a second, on purpose, and other writers would wait.
+        kept = passwords.hashed(passwords.check(password, login=login))
         with self.control.writing() as connection:
             row = self._row(connection, who)
-            kept = passwords.hashed(passwords.check(password, login=row["login"]))
             self._record("person.password", row, by)
             self._set(connection, row, password=kept, must_change=change, failures=0, waits_until=None)
             connection.execute(sa.delete(SessionRow).where(SessionRow.person == row["id"]))
@@ -287,6 +301,8 @@ class People:
             ).one_or_none()
             if found is None or (found.giver != by.id and not by.has(Duty.ADMINISTRATOR)):
                 raise PersonUnknownError
+            if found.withdrawn_at is not None:
+                return
             connection.execute(
                 sa.update(DelegationRow)
                 .where(DelegationRow.id == delegation)
@@ -313,16 +329,21 @@ class People:
     def _person(self, connection: Connection, row: Mapping[str, Any]) -> Person:
         now = self.evidence.clock()
         lent = connection.execute(
-            sa.select(DelegationRow.duties).where(
+            sa.select(DelegationRow.duties, PersonRow.duties.label("givers"))
+            .join(PersonRow, PersonRow.id == DelegationRow.giver)
+            .where(
                 DelegationRow.taker == row["id"],
                 DelegationRow.starts <= now,
                 DelegationRow.ends > now,
                 DelegationRow.withdrawn_at.is_(None),
+                PersonRow.disabled_at.is_(None),
             )
-        ).scalars()
+        ).all()
         own = frozenset(map(Duty, row["duties"]))
-        # What was handed over once may be kept apart from what was given since: then it is not lent.
-        given = frozenset(Duty(one) for duties in lent for one in duties if _together(own, Duty(one))) - own
+        # A duty is lent while its giver has it; and what was handed over once may be kept apart from what was given
+        # since: then it is not lent.
+        held = {Duty(one) for found in lent for one in found.duties if one in found.givers}
+        given = frozenset(one for one in held if _together(own, one)) - own
         return Person(
             id=row["id"],
             login=row["login"],
@@ -348,9 +369,31 @@ class People:
     def _set(self, connection: Connection, row: Mapping[str, Any], **values: Any) -> None:  # noqa: ANN401 - columns
         connection.execute(sa.update(PersonRow).where(PersonRow.id == row["id"]).values(values))
 
-    def _record(self, kind: str, row: Mapping[str, Any], by: Actor, **facts: Any) -> None:  # noqa: ANN401 - JSON values
+    def _record(
+        self,
+        kind: str,
+        row: Mapping[str, Any],
+        by: Actor,
+        *,
+        body: Mapping[str, Any] | None = None,
+        **facts: Any,  # noqa: ANN401 - JSON values
+    ) -> None:
         own = {"person": row["id"], "post": f"{row['department']}:{row['post']}"}
-        self.evidence.append(kind, actor=str(by), facts={**own, **facts})
+        self.evidence.append(kind, actor=str(by), facts={**own, **facts}, body=body)
+
+
+def _wanted(department: str | None, words: str, *, disabled: bool) -> list[sa.ColumnElement[bool]]:
+    """The conditions of `People.find`."""
+    found: list[sa.ColumnElement[bool]] = []
+    if department is not None:
+        found.append(PersonRow.department == department)
+    if not disabled:
+        found.append(PersonRow.disabled_at.is_(None))
+    if words.strip():
+        columns = (PersonRow.login, PersonRow.name, PersonRow.post)
+        text = words.strip().lower()
+        found.append(sa.or_(*(sa.func.lower(one).contains(text, autoescape=True) for one in columns)))
+    return found
 
 
 def _login(text: str) -> str:

@@ -8,7 +8,8 @@ By number:
     4. end
 
 Wrong tries are counted by person: after `FREE_TRIES` each makes the next one wait twice as long, up to an hour. Of a
-login that there is not, the same is said, as late. What addresses try is limited at the door.
+login that there is not, or that is disabled, the same is said, as late, and it waits likewise. What addresses try is
+limited at the door.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
@@ -44,6 +46,8 @@ DOUBLINGS: Final = 7  # up to an hour and four minutes
 # A session is written to only so often; minutes are no matter to `IDLE`.
 SEEN_EVERY: Final = timedelta(minutes=1)
 _TOKEN_BYTES: Final = 32
+# Logins that there are not whose tries are remembered; beyond them the oldest is forgotten.
+MAX_STRANGERS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Sessions:
         self.people = people
         self.control = people.control
         self.evidence = people.evidence
+        self._strangers = _Strangers()
 
     def begin(self, login: str, password: str) -> Session:
         """Step 1.
@@ -74,15 +79,16 @@ class Sessions:
             SignInRefusedError: they do not go together, or the person may not sign in.
             SignInWaitsError: it was tried too often.
         """
-        query = sa.select(PersonRow.__table__).where(PersonRow.login == login.strip().lower()[:120])
+        name = login.strip().lower()[:120]
+        query = sa.select(PersonRow.__table__).where(PersonRow.login == name, PersonRow.disabled_at.is_(None))
         with self.control.reading() as connection:
             found = connection.execute(query).one_or_none()
         row = None if found is None else row_dict(found)
-        if row is not None:
-            self._need_patience(row)
+        self._need_patience(self._strangers.of(name) if row is None else row)
         # Outside any transaction: it takes a tenth of a second, on purpose.
         right = passwords.fits("" if row is None else row["password"], password)
-        if row is None or row["disabled_at"] is not None:
+        if row is None:
+            self._strangers.failed(name, self._now())
             raise SignInRefusedError
         if not right:
             self._failed(row)
@@ -164,7 +170,7 @@ class Sessions:
 
     def needs_code(self, person: Person) -> bool:
         """Whether the person is to set up one-time codes before anything else."""
-        return bool(person.duties & CODED) and not person.coded
+        return self.people.settings.portal_codes and bool(person.duties & CODED) and not person.coded
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -216,14 +222,14 @@ class Sessions:
 
     def _failed(self, row: Mapping[str, Any]) -> None:
         with self.control.writing() as connection:
-            query = sa.select(PersonRow.failures).where(PersonRow.id == row["id"])
-            failures = int(connection.execute(query).scalar_one()) + 1
-            doubled = min(failures - FREE_TRIES, DOUBLINGS)
-            wait = FIRST_WAIT_S * 2**doubled if doubled >= 0 else 0
-            until = self._now() + timedelta(seconds=wait) if wait else None
             changed = sa.update(PersonRow).where(PersonRow.id == row["id"])
-            connection.execute(changed.values(failures=failures, waits_until=until))
-            if wait:
+            # Counted by the database, which lets those who try at once pass one after the other.
+            connection.execute(changed.values(failures=PersonRow.failures + 1))
+            query = sa.select(PersonRow.failures).where(PersonRow.id == row["id"])
+            failures = int(connection.execute(query).scalar_one())
+            until = _waits_until(failures, self._now())
+            connection.execute(changed.values(waits_until=until))
+            if until is not None:
                 facts = {"person": row["id"], "post": f"{row['department']}:{row['post']}", "failures": failures}
                 self.evidence.append("person.refused", actor="hub:portal", facts=facts)
 
@@ -232,6 +238,36 @@ class Sessions:
 
     def _now(self) -> datetime:
         return self.evidence.clock()
+
+
+class _Strangers:
+    """Wrong tries of logins that nobody has, so that waiting does not tell which there are.
+
+    Each process remembers its own; safe for many threads.
+    """
+
+    def __init__(self) -> None:
+        self._tries: dict[str, tuple[int, datetime | None]] = {}
+        self._lock = Lock()
+
+    def of(self, login: str) -> Mapping[str, Any]:
+        """What a person's row would say."""
+        with self._lock:
+            return {"waits_until": self._tries.get(login, (0, None))[1]}
+
+    def failed(self, login: str, now: datetime) -> None:
+        """Count a try."""
+        with self._lock:
+            failures = self._tries.pop(login, (0, None))[0] + 1
+            self._tries[login] = failures, _waits_until(failures, now)
+            while len(self._tries) > MAX_STRANGERS:
+                del self._tries[next(iter(self._tries))]
+
+
+def _waits_until(failures: int, now: datetime) -> datetime | None:
+    """Until when nothing is tried after so many *failures* in a row; None: the next try is free."""
+    doubled = min(failures - FREE_TRIES, DOUBLINGS)
+    return now + timedelta(seconds=FIRST_WAIT_S * 2**doubled) if doubled >= 0 else None
 
 
 def _digest(cookie: str) -> str:
