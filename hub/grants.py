@@ -44,6 +44,7 @@ __all__ = [
     "get",
     "hand_back",
     "issue_key",
+    "overseers_of",
     "plain",
     "provider_of",
     "resume",
@@ -60,15 +61,6 @@ DAY: Final = timedelta(days=1)
 
 IN_FORCE, SUSPENDED, EXPIRED = "in_force", "suspended", "expired"
 REVOKED, HANDED_BACK, REPLACED = "revoked", "handed_back", "replaced"
-# What a state is called: (English, Chinese).
-STATES: Final[Mapping[str, tuple[str, str]]] = {
-    IN_FORCE: ("in force", "有效"),
-    SUSPENDED: ("suspended", "已暂停"),
-    EXPIRED: ("expired", "已到期"),
-    REVOKED: ("revoked", "已撤销"),
-    HANDED_BACK: ("handed back", "已交回"),
-    REPLACED: ("replaced", "已替代"),
-}
 _STEPS: Final[dict[str, tuple[str, ...]]] = {
     IN_FORCE: ("renew", "shrink", "suspend", "hand-back", "revoke"),
     SUSPENDED: ("renew", "shrink", "resume", "hand-back", "revoke"),
@@ -357,7 +349,7 @@ def _rest(office: Office, id_: str, step: str, *, actor: Actor, reason: str) -> 
     need_text("reason", reason)
     with office.cases.begin() as transaction:
         known = _read(transaction.connection, id_, hold=True)
-        _need(actor, _overseers(office, known.grant))
+        _need(actor, overseers_of(office, known.grant))
         _require(known, step, transaction.at)
         if step == "resume" and known.suspended_by and known.suspended_by == office.list_.office:
             # What the office has stopped, the office lets go on.
@@ -395,7 +387,7 @@ def _end(office: Office, id_: str, how: str, *, actor: Actor, reason: str) -> Gr
     with office.cases.begin() as transaction:
         known = _read(transaction.connection, id_, hold=True)
         holder = (known.grant.consumer,)
-        _need(actor, holder if how == HANDED_BACK else _overseers(office, known.grant))
+        _need(actor, holder if how == HANDED_BACK else overseers_of(office, known.grant))
         if known.state(transaction.at) != how:
             _require(known, _ENDINGS[how], transaction.at)
             transaction.connection.execute(
@@ -431,7 +423,7 @@ def shrink(office: Office, grant: str, less: Less, *, actor: Actor, reason: str)
     with office.cases.begin() as transaction:
         known = _read(transaction.connection, grant, hold=True)
         old = known.grant
-        _need(actor, (old.consumer, *_overseers(office, old)))
+        _need(actor, (old.consumer, *overseers_of(office, old)))
         _require(known, "shrink", transaction.at)
         successor = _lessened(old, less, list_, transaction)
         index = _insert(transaction, successor, by=str(actor), suspended_by=known.suspended_by)
@@ -485,7 +477,8 @@ STEPS: Final[Mapping[str, Callable[..., GrantRecord]]] = {
 }
 
 
-def _overseers(office: Office, grant: Grant) -> tuple[str, ...]:
+def overseers_of(office: Office, grant: Grant) -> tuple[str, ...]:
+    """The departments that may stop or lessen *grant* beside its holder: its provider, and the office of the list."""
     return tuple(dict.fromkeys(d for d in (provider_of(office, grant), office.list_.office) if d))
 
 

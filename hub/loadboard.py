@@ -66,7 +66,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Rejects:
-    """Rows that are rejected now. *stopped*: of a load that was stopped for them, so that nothing of it is in the table."""
+    """Rows rejected now. *stopped*: of a load that was stopped for them, so that nothing of it is in the table."""
 
     rows: Sequence[Rejected]
     stopped: bool

@@ -52,10 +52,11 @@ DOES: Final[Mapping[Mode, tuple[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an order would do. *window* is its range in the terms of the cursor field, *days* its days where both ends
-    are days; *rows* what the table holds now, *rejected* how many rows lie rejected (for a replay; at most the limit).
+    """What an order would do.
 
-    *running* are the resource's loads under way; *pause* what holds it back.
+    *window* is its range in the terms of the cursor field, *days* its days where both ends are days; *rows* what the
+    table holds now, *rejected* how many rows lie rejected (of a replay). *running* are the resource's loads under way,
+    *pause* is what holds it back.
     """
 
     order: LoadOrder
@@ -112,7 +113,6 @@ def place(
     Raises:
         OrderInvalidError: it cannot be carried out, or too many that were ordered here are under way.
         LoadPausedError: somebody holds the resource's loads back.
-        SystemsFileError, SystemUnknownError: its source system is not described as it should be.
     """
     code = resource.code
     order.window_of(resource)
@@ -120,8 +120,7 @@ def place(
     begin = start or _STARTED.start
     if start is None:
         _STARTED.need_room(code)
-    facts = {**order.to_json(), "accept": list(order.accept)}
-    entry = office.evidence.append("load.ordered", actor=str(actor), resource=code, facts=facts)
+    entry = office.evidence.append("load.ordered", actor=str(actor), resource=code, facts=order.to_json())
     begin(code, arguments_of(code, order))
     return entry.index
 
@@ -132,10 +131,10 @@ def arguments_of(code: str, order: LoadOrder) -> tuple[str, ...]:
     if order.mode is Mode.REPLAY:
         return ("ingest", "replay", *dry, "--", code)
     if order.mode is Mode.WINDOW:
-        ends = [part for name, end in (("--from", order.first), ("--to", order.last)) if end for part in (name, end)]
+        ends = [f"{name}={end}" for name, end in (("--from", order.first), ("--to", order.last)) if end]
         return ("ingest", "backfill", *ends, *dry, "--", code)
     full = ("--full",) if order.mode is Mode.FULL else ()
-    accept = ("--accept", ",".join(order.accept)) if order.accept else ()
+    accept = (f"--accept={','.join(order.accept)}",) if order.accept else ()
     return ("ingest", "run", *full, *accept, *dry, "--", code)
 
 

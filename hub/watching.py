@@ -25,7 +25,7 @@ from hub.receipts import MERGE_DELAY_S
 from hub.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from datetime import datetime
 
     from catalog.model import InformationResource
@@ -131,18 +131,26 @@ def board(office: Office, *, at: datetime | None = None) -> list[Freshness]:
     )
 
 
-def light_of(office: Office, resource: InformationResource, *, at: datetime | None = None) -> Freshness:
-    """The light of one resource, as `board` has it, without reading the loads of all others."""
-    code = resource.code
-    newest = loads.newest_of(office.control, code, 1)
-    return freshness.judge(
-        resource,
-        newest[0] if newest else None,
-        loads.successes(office.control, resource=code).get(code),
-        at=at or office.now(),
-        paused=any(found.resource == code for found in pauses.paused(office.control)),
-        waiting=any(found.resource == code for found in drifts.waiting(office.control)),
-    )
+def lights_of(
+    office: Office, resources: Collection[InformationResource], *, at: datetime | None = None
+) -> dict[str, Freshness]:
+    """The lights of *resources* by code, as `board` has them, without reading the loads of all others."""
+    codes, at = [one.code for one in resources], at or office.now()
+    newest = {report.resource: report for report in loads.latest(office.control, among=codes)}
+    successes = loads.successes(office.control, among=codes)
+    paused = {found.resource for found in pauses.paused(office.control)}
+    waiting = {found.resource for found in drifts.waiting(office.control)}
+    return {
+        one.code: freshness.judge(
+            one,
+            newest.get(one.code),
+            successes.get(one.code),
+            at=at,
+            paused=one.code in paused,
+            waiting=one.code in waiting,
+        )
+        for one in resources
+    }
 
 
 def sweep(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime  # noqa: TC003 - SQLAlchemy reads the annotations
 from typing import Any
 
-from sqlalchemy import JSON, Index, String
+from sqlalchemy import JSON, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.control.models import Base
@@ -65,7 +65,7 @@ class DelegationRow(Base):
     giver: Mapped[str] = mapped_column(String(40), index=True)
     taker: Mapped[str] = mapped_column(String(40), index=True)
     duties: Mapped[list[Any]] = mapped_column(JSON, default=list)
-    reason: Mapped[str]
+    reason: Mapped[str] = mapped_column(Text)
     starts: Mapped[datetime]
     ends: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]

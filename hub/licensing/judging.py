@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 # Identifiers have at most 160 characters; numbers on paper are shorter.
 MAX_NUMBER_CHARS: Final = 200
-_NUMBER: Final = re.compile(rf"[0-9A-Za-z\u3400-\u9fff()（）〔〕\[\]./_-]{{1,{MAX_NUMBER_CHARS}}}")  # noqa: RUF001
+_NUMBER: Final = re.compile(rf"[0-9A-Za-z\u3400-\u9fff()（）〔〕\[\]./_-]{{1,{MAX_NUMBER_CHARS}}}")
 
 
 class Stands(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import unicodedata
 from functools import cache
 from typing import Final
@@ -16,6 +17,9 @@ MIN_CHARS: Final = 12
 MAX_CHARS: Final = 128
 # Of what is left of a password once repetition is out of it: "aaaaaaaaaaaa" and "123123123123" are none.
 MIN_DIFFERENT: Final = 6
+# A password that is drawn: letters and digits that are not taken for each other, 98 bits of them.
+_ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
+_GROUPS, _GROUP_CHARS = 4, 5
 # RFC 9106 §4, second recommended option: 64 MiB, three passes.
 _HASHER: Final = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=1)
 
@@ -34,6 +38,15 @@ def check(password: str, *, login: str = "") -> str:
     if login and login.casefold() in text.casefold():
         raise _bad("it must not contain the login", "不得包含登录名")
     return text
+
+
+def draw() -> str:
+    """A password to hand over, to be changed at first use."""
+    while True:
+        groups = ("".join(secrets.choice(_ALPHABET) for _ in range(_GROUP_CHARS)) for _ in range(_GROUPS))
+        text = "-".join(groups)
+        if len(set(text)) >= MIN_DIFFERENT:
+            return text
 
 
 def hashed(password: str) -> str:

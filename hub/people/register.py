@@ -23,7 +23,7 @@ from hub.people.errors import PersonInvalidError, PersonUnknownError
 from licence.seals import otp
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.engine import Connection
@@ -162,7 +162,7 @@ class People:
         query = sa.select(PersonRow.__table__).where(*wanted).order_by(PersonRow.department, PersonRow.login)
         query = query.offset(skip).limit(min(limit, MAX_FOUND))
         with self.control.reading() as connection:
-            return tuple(self._person(connection, row_dict(row)) for row in connection.execute(query))
+            return self._persons(connection, [row_dict(row) for row in connection.execute(query)])
 
     def count(self, *, department: str | None = None, words: str = "", disabled: bool = False) -> int:
         """How many `find` finds in all."""
@@ -227,6 +227,20 @@ class People:
             self._record("person.code", row, by)
             self._set(connection, row, code_secret=self.sealing.seal(row["id"], secret), code_step=-1)
         return otp.enrolment_uri(secret, account=row["login"], issuer=issuer)
+
+    def end_codes(self, who: str, *, by: Actor) -> None:
+        """Take no more one-time codes of a person, whose telephone is lost, and end all sessions.
+
+        Whose duties need them is asked to set up new ones at the next signing in: nobody else sees their secret.
+
+        Raises:
+            PersonUnknownError: nobody is registered so.
+        """
+        with self.control.writing() as connection:
+            row = self._row(connection, who)
+            self._record("person.code_ended", row, by)
+            self._set(connection, row, code_secret="", code_step=-1)
+            connection.execute(sa.delete(SessionRow).where(SessionRow.person == row["id"]))
 
     def wish(self, who: str, **wishes: Any) -> None:  # noqa: ANN401 - JSON values
         """Remember how a person wants the portal: language, elder mode, what is followed."""
@@ -327,35 +341,26 @@ class People:
         return self._person(connection, row_dict(found))
 
     def _person(self, connection: Connection, row: Mapping[str, Any]) -> Person:
+        return self._persons(connection, [row])[0]
+
+    def _persons(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> tuple[Person, ...]:
         now = self.evidence.clock()
         lent = connection.execute(
-            sa.select(DelegationRow.duties, PersonRow.duties.label("givers"))
+            sa.select(DelegationRow.taker, DelegationRow.duties, PersonRow.duties.label("givers"))
             .join(PersonRow, PersonRow.id == DelegationRow.giver)
             .where(
-                DelegationRow.taker == row["id"],
+                DelegationRow.taker.in_([row["id"] for row in rows]),
                 DelegationRow.starts <= now,
                 DelegationRow.ends > now,
                 DelegationRow.withdrawn_at.is_(None),
                 PersonRow.disabled_at.is_(None),
             )
-        ).all()
-        own = frozenset(map(Duty, row["duties"]))
-        # A duty is lent while its giver has it; and what was handed over once may be kept apart from what was given
-        # since: then it is not lent.
-        held = {Duty(one) for found in lent for one in found.duties if one in found.givers}
-        given = frozenset(one for one in held if _together(own, one)) - own
-        return Person(
-            id=row["id"],
-            login=row["login"],
-            name=row["name"],
-            department=row["department"],
-            post=row["post"],
-            duties=own | given,
-            lent=given,
-            must_change=row["must_change"],
-            coded=row["code_step"] >= 0,
-            disabled=row["disabled_at"] is not None,
         )
+        # A duty is lent while its giver has it.
+        held: dict[str, set[Duty]] = {}
+        for found in lent:
+            held.setdefault(found.taker, set()).update(Duty(one) for one in found.duties if one in found.givers)
+        return tuple(_person(row, held.get(row["id"], set())) for row in rows)
 
     def _row(self, connection: Connection, who: str) -> dict[str, Any]:
         query = sa.select(PersonRow.__table__).where(
@@ -380,6 +385,25 @@ class People:
     ) -> None:
         own = {"person": row["id"], "post": f"{row['department']}:{row['post']}"}
         self.evidence.append(kind, actor=str(by), facts={**own, **facts}, body=body)
+
+
+def _person(row: Mapping[str, Any], held: set[Duty]) -> Person:
+    """Of a row, and of the duties that others hand to the person now."""
+    own = frozenset(map(Duty, row["duties"]))
+    # What was handed over once may be kept apart from what was given since: then it is not lent.
+    given = frozenset(one for one in held if _together(own, one)) - own
+    return Person(
+        id=row["id"],
+        login=row["login"],
+        name=row["name"],
+        department=row["department"],
+        post=row["post"],
+        duties=own | given,
+        lent=given,
+        must_change=row["must_change"],
+        coded=row["code_step"] >= 0,
+        disabled=row["disabled_at"] is not None,
+    )
 
 
 def _wanted(department: str | None, words: str, *, disabled: bool) -> list[sa.ColumnElement[bool]]:

@@ -161,13 +161,6 @@ class Sessions:
         with self.control.writing() as connection:
             connection.execute(sa.delete(SessionRow).where(SessionRow.digest == _digest(cookie)))
 
-    def tidy(self) -> int:
-        """Forget sessions that ended; how many."""
-        now = self.evidence.clock()
-        over = sa.or_(SessionRow.seen_at < now - IDLE, SessionRow.begun_at < now - LONGEST)
-        with self.control.writing() as connection:
-            return int(connection.execute(sa.delete(SessionRow).where(over)).rowcount)
-
     def needs_code(self, person: Person) -> bool:
         """Whether the person is to set up one-time codes before anything else."""
         return self.people.settings.portal_codes and bool(person.duties & CODED) and not person.coded
@@ -178,6 +171,7 @@ class Sessions:
         person = self.people.person_of(connection, person_id)
         if person is None:
             raise SignInRefusedError
+        self._tidy(connection)
         cookie, token, now = secrets.token_urlsafe(_TOKEN_BYTES), secrets.token_urlsafe(_TOKEN_BYTES), self._now()
         row = {
             "digest": _digest(cookie),
@@ -193,6 +187,12 @@ class Sessions:
             facts = {"person": person_id, "post": str(person.actor)}
             self.evidence.append("person.signed_in", actor=str(person.actor), facts=facts)
         return Session(person, token, proved, cookie)
+
+    def _tidy(self, connection: Connection) -> None:
+        """Forget the sessions that ended: whoever signs in sweeps."""
+        now = self._now()
+        over = sa.or_(SessionRow.seen_at < now - IDLE, SessionRow.begun_at < now - LONGEST)
+        connection.execute(sa.delete(SessionRow).where(over))
 
     def _row(self, person: Person) -> dict[str, Any]:
         with self.control.reading() as connection:

@@ -31,7 +31,14 @@ from hub.errors import HubError, NotFoundError
 from hub.people import Duty
 from hub.people.errors import CodeRefusedError, SignInRefusedError, SignInWaitsError
 from hub.portal import forms, rendering
-from hub.portal.errors import DutyMissingError, ForeignFormError, FormInvalidError, SignInFirstError, TooManyVisitsError
+from hub.portal.errors import (
+    DutyMissingError,
+    ForeignFormError,
+    FormInvalidError,
+    SignInFirstError,
+    TooManyVisitsError,
+    UploadTooLargeError,
+)
 from hub.portal.frame import frame_of
 from hub.portal.visits import Download, Go, Shown, Visit
 from licence.errors import LicenceError
@@ -73,18 +80,23 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """Answers for the doors of one application. *secure*: the portal is called by https alone."""
+    """Answers for the doors of one application. *secure*: the portal is called by https alone.
+
+    *rates* bound what one person, or one address, asks for; *tries* the forms that an address sends before anybody is
+    signed in. None: no bound.
+    """
 
     people: People
     sessions: Sessions
     rates: Buckets | None
+    tries: Buckets | None
     secure: bool
 
     async def __call__(self, door: Door, request: Request, *, as_json: bool = False) -> Response:
         """The answer to *request* at *door*."""
         visit = await run_in_threadpool(self._visit, request)
         try:
-            self._need_room(request)
+            self._need_room(door, visit)
             self._need_duty(door, visit)
             if door.method == "POST":
                 self._need_own(request)
@@ -124,8 +136,13 @@ class Answering:
     def _session(self, cookie: str) -> Session | None:
         return self.sessions.find(cookie) if 0 < len(cookie) <= 100 else None  # noqa: PLR2004 - ours have 43 characters
 
-    def _need_room(self, request: Request) -> None:
-        wait = self.rates.take(request.client.host if request.client else "") if self.rates is not None else 0.0
+    def _need_room(self, door: Door, visit: Visit) -> None:
+        """Behind a proxy many share an address: who is signed in is counted as a person."""
+        client, known = visit.request.client, visit.known
+        name = known.id if known is not None else client.host if client is not None else ""
+        wait = self.rates.take(name) if self.rates is not None else 0.0
+        if not wait and self.tries is not None and known is None and door.method == "POST":
+            wait = self.tries.take(name)
         if wait:
             raise TooManyVisitsError(seconds=int(wait) + 1)
 
@@ -263,6 +280,7 @@ _STATUSES: Final[Mapping[type, int]] = {
     ForeignFormError: 403,
     FormInvalidError: 422,
     TooManyVisitsError: 429,
+    UploadTooLargeError: 413,
     SignInRefusedError: 422,
     CodeRefusedError: 422,
     SignInWaitsError: 429,

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 # An address asks for a page and its files at once; a department sits behind one address.
 PAGES_AT_ONCE: Final = 300
 PAGES_PER_SECOND: Final = 50
+# Of forms by those who are not signed in: passwords that are tried, files that are verified.
+TRIES_AT_ONCE: Final = 60
+TRIES_PER_SECOND: Final = 1
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 # The addresses of the API; all others are pages.
 OF_THE_API: Final = frozenset({"v1", ".well-known", "healthz", "readyz", "metrics", "openapi.json", "wallet"})
@@ -45,7 +48,10 @@ def add_to(app: HubApp, *, secure: bool, rates: bool = True) -> None:
     portal = Starlette(routes=_routes(), exception_handlers={404: _unknown, 405: _unknown})
     portal.state = app.state
     app.state.portal = SimpleNamespace(
-        answering=None, secure=secure, rates=Buckets(PAGES_AT_ONCE, PAGES_PER_SECOND) if rates else None
+        answering=None,
+        secure=secure,
+        rates=Buckets(PAGES_AT_ONCE, PAGES_PER_SECOND) if rates else None,
+        tries=Buckets(TRIES_AT_ONCE, TRIES_PER_SECOND) if rates else None,
     )
     app.pages = _Pages(portal)
 
@@ -70,7 +76,7 @@ def _answering(request: Request) -> Answering:
     made: Answering | None = state.answering
     if made is None or made.people.control is not service.control:
         people = People(service.settings, service.control, service.evidence)
-        made = state.answering = Answering(people, Sessions(people), state.rates, state.secure)
+        made = state.answering = Answering(people, Sessions(people), state.rates, state.tries, state.secure)
     return made
 
 

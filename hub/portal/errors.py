@@ -51,3 +51,11 @@ class TooManyVisitsError(HubError):
     code = "too_many_visits"
     en = "Too many requests came from your address. Wait {seconds} seconds."
     zh = "来自您所在地址的请求过多。请等待 {seconds} 秒。"
+
+
+class LogNotSoundError(HubError):
+    """The log, or what is beside it, is not what was written: a person looks at it before anything else."""
+
+    code = "log_not_sound"
+    en = "{why}"
+    zh = "{why_zh}"

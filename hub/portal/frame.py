@@ -20,6 +20,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[str, str], frozenset[Duty] | None], ...]]
     ("/catalogue", ("Catalogue", "共享目录"), None),
     ("/requests", ("Requests", "申请与审批"), _STAFF),
     ("/grants", ("Grants", "授权与额度"), _STAFF),
+    ("/demands", ("Demands", "数据需求"), frozenset({Duty.STAFF, Duty.REVIEWER, Duty.OFFICE, Duty.AUDITOR})),
     ("/ingestion", ("Ingestion", "数据归集"), frozenset({Duty.ENGINEER, Duty.OFFICE})),
     ("/licences", ("Licences", "电子证照"), frozenset({Duty.LICENCES, Duty.OFFICE, Duty.WINDOW})),
     ("/verify", ("Verify", "证照核验"), None),

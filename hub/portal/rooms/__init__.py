@@ -1,6 +1,27 @@
 """The rooms of the portal: pages that belong together, each in a module of its own."""
 
-from hub.portal.rooms import catalogue, choices, helping, home, myself, signing_in
+from hub.portal.rooms import (
+    applying,
+    auditing,
+    boards,
+    catalogue,
+    choices,
+    demands,
+    grants,
+    helping,
+    home,
+    ingestion,
+    licence_cases,
+    licences,
+    myself,
+    overview,
+    people,
+    requests,
+    resources,
+    seals,
+    signing_in,
+    verify,
+)
 
 ROOMS = (
     signing_in.ROOM,
@@ -8,5 +29,19 @@ ROOMS = (
     myself.ROOM,
     home.ROOM,
     catalogue.ROOM,
+    resources.ROOM,
+    applying.ROOM,
+    requests.ROOM,
+    grants.ROOM,
+    demands.ROOM,
+    verify.ROOM,
+    licences.ROOM,
+    licence_cases.ROOM,
+    seals.ROOM,
+    ingestion.ROOM,
+    people.ROOM,
+    auditing.ROOM,
+    boards.ROOM,
+    overview.ROOM,
     helping.ROOM,
 )

@@ -7,16 +7,18 @@ from urllib.parse import urlencode
 
 from catalog import domains
 from hub.freshness import LIGHTS, Light
+from hub.people import Duty
 from hub.portal.doors import EVERYONE, Room
 from hub.search.index import MAX_QUERY_CHARS, Facet, Sort, find_or_record, search_of
-from hub.search.resources import Access, standing_of
+from hub.search.resources import Access, Standing, standings_of
 from hub.search.words import FACETS, filters_of, label, plain_results
-from hub.watching import board
+from hub.watching import lights_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from catalog.domains import CodeDomain
+    from catalog.model import InformationResource
     from hub.portal.visits import Visit
 
 ROOM = Room()
@@ -58,7 +60,9 @@ def catalogue(visit: Visit) -> dict[str, Any]:
         sort=sort,
     )
     plain = plain_results(results, list_)
-    lights = {one.resource: one.light for one in board(visit.office)} if plain["items"] or plain["nearest"] else {}
+    shown = [list_.by_code[item["code"]] for item in (*plain["items"], *plain["nearest"])]
+    lights = {code: one.light for code, one in lights_of(visit.office, shown, at=visit.now).items()}
+    standings = _standings(visit, shown)
     kept = [("q", query), ("sort", sort.value)]
     kept += [(facet.value, value) for facet, values in chosen.items() for value in values]
     return {
@@ -71,8 +75,8 @@ def catalogue(visit: Visit) -> dict[str, Any]:
         "narrowed": any(chosen.values()),
         "notes": [note.text(visit.lang) for note in results.notes if query],
         "facets": [_facet(visit, facet, results.facets.get(facet, ()), chosen[facet]) for facet in Facet],
-        "items": [_card(visit, item, lights) for item in plain["items"]],
-        "nearest": [_card(visit, item, lights) for item in plain["nearest"]],
+        "items": [_card(visit, item, lights, standings) for item in plain["items"]],
+        "nearest": [_card(visit, item, lights, standings) for item in plain["nearest"]],
         "address": f"/catalogue?{urlencode([(k, v) for k, v in kept if v])}&",
     }
 
@@ -98,7 +102,17 @@ def _facet(visit: Visit, facet: Facet, counts: Any, chosen: list[str]) -> dict[s
     }
 
 
-def _card(visit: Visit, item: Mapping[str, Any], lights: Mapping[str, Light]) -> dict[str, Any]:
+def _standings(visit: Visit, resources: Sequence[InformationResource]) -> Mapping[str, Standing]:
+    """Where the department of whoever is signed in stands with each."""
+    person, list_ = visit.known, visit.list_
+    if person is None or person.department not in list_.departments_by_code:
+        return {}
+    return standings_of(visit.office, list_, resources, person.department, visit.now)
+
+
+def _card(
+    visit: Visit, item: Mapping[str, Any], lights: Mapping[str, Light], standings: Mapping[str, Standing]
+) -> dict[str, Any]:
     light = lights.get(item["code"], Light.NEVER)
     names = (item["name"], item["name_en"]) if visit.lang == "zh" else (item["name_en"], item["name"])
     plain = {
@@ -112,14 +126,14 @@ def _card(visit: Visit, item: Mapping[str, Any], lights: Mapping[str, Light]) ->
         "act": None,
         "stands": "",
     }
-    person = visit.known
-    if person is not None and person.department in visit.list_.departments_by_code:
-        resource = visit.list_.by_code[item["code"]]
-        standing = standing_of(visit.office, visit.list_, resource, person.department, visit.now)
-        if standing.access is Access.APPLY:
-            plain["act"] = {"to": f"/apply/{item['code']}", "text": visit.say("申请", "Apply")}
-        else:
-            plain["stands"] = standing.text(visit.lang)
+    standing = standings.get(item["code"])
+    if standing is not None and standing.access is Access.APPLY:
+        plain["act"] = {"to": f"/apply/{item['code']}", "text": visit.say("申请", "Apply")}
+    elif standing is not None and standing.access is Access.NOT_ON_LIST and visit.has(Duty.STAFF):
+        to = f"/demands/new?{urlencode({'q': plain['title']})}"
+        plain["act"] = {"to": to, "text": visit.say("登记数据需求", "Register a demand")}
+    elif standing is not None:
+        plain["stands"] = standing.text(visit.lang)
     return plain
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
@@ -17,21 +18,19 @@ from hub.portal.visits import Go
 
 if TYPE_CHECKING:
     from hub.cases import Case
+    from hub.notices import Told
     from hub.portal.visits import Visit
 
 ROOM = Room()
 SHOWN: Final = 8
 # A clock with so many working days left is told in amber.
 SOON_DAYS: Final = 2
-# Where a case of each kind is looked at.
+# Where a case of each kind is looked at; the others are on the command line.
 PAGES: Final = {
     "application": "/requests/{id}",
-    "correction": "/corrections/{id}",
     "demand": "/demands/{id}",
     "dossier": "/licences/cases/{id}",
     "decision": "/licences/decisions/{id}",
-    "list": "/lists/{id}",
-    "recall": "/recalls/{id}",
 }
 
 
@@ -43,7 +42,7 @@ def home(visit: Visit) -> dict[str, Any]:
     notices = () if person is None else tray(visit.office.control, person.department, limit=SHOWN)
     return {
         "waiting_cases": [_case(visit, case, left) for case, left in waiting],
-        "notices": [{"at": one.at.isoformat(), "text": one.text(visit.lang)} for one in notices],
+        "notices": [{"at": one.at.isoformat(), "text": _said(visit, one)} for one in notices],
         "shortcuts": _shortcuts(visit),
         "figures": _figures(visit),
     }
@@ -60,7 +59,7 @@ def inbox(visit: Visit) -> dict[str, Any]:
             {
                 "id": one.id,
                 "at": one.at.isoformat(),
-                "text": one.text(visit.lang),
+                "text": _said(visit, one),
                 "case": one.case_id,
                 "resource": one.resource,
                 "read": one.read_at is not None,
@@ -79,6 +78,16 @@ def read(visit: Visit) -> Go:
     return Go("/inbox")
 
 
+def _said(visit: Visit, told: Told) -> str:
+    """A notice with names where codes stand: a person knows the department, not its letters."""
+    resources, departments = visit.list_.by_code, visit.list_.departments_by_code
+    named = {}
+    for key, value in told.params.items():
+        found = resources.get(value) or departments.get(value) if isinstance(value, str) else None
+        named[key] = value if found is None else found.name if visit.lang == "zh" else found.name_en or found.name
+    return replace(told, params=named).text(visit.lang).replace("`", "")
+
+
 def _case(visit: Visit, case: Case, left: int | None) -> dict[str, Any]:
     kind, state = CASE_KINDS[case.kind], CASE_STATES[case.kind][case.state]
     resource = visit.list_.by_code.get(case.resource)
@@ -93,7 +102,7 @@ def _case(visit: Visit, case: Case, left: int | None) -> dict[str, Any]:
     return {
         "id": case.id,
         "what": f"{visit.words(kind)}{visit.say('：', ': ')}{visit.words(state)}",
-        "to": PAGES.get(case.kind, "/inbox").format(id=case.id),
+        "to": PAGES.get(case.kind, "").format(id=case.id),
         "tone": tone,
         "clock": clock,
         "resource_name": resource.name if resource is not None else case.resource,

@@ -6,6 +6,7 @@ What of it is whose secret is said by `hub.search.resources`; rows shown here ar
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 from catalog import domains
 from catalog.access import AccessRequest
@@ -13,6 +14,7 @@ from catalog.model import EVERYONE as ANY
 from catalog.model import Mask, QualityKind
 from catalog.policy import Policy, least_masked
 from hub import grants
+from hub.casewords import GRANT_STATES
 from hub.freshness import LIGHTS
 from hub.loads import FAILED, RUNNING, newest_of
 from hub.people import Duty
@@ -23,7 +25,7 @@ from hub.requested import my_state
 from hub.sandbox.samples import SampleNotMadeError
 from hub.search.resources import changes, difference, page_of, resource_of
 from hub.usage import count
-from hub.watching import light_of
+from hub.watching import lights_of
 from warehouse.reasons import REASONS, Reason
 from warehouse.schema import table_name
 
@@ -69,7 +71,7 @@ def resource_page(visit: Visit) -> dict[str, Any]:
     found = resource_of(office, list_, visit.path["code"])
     department = _department(visit)
     plain = page_of(office, list_, found, visit.now, department=department)
-    light = light_of(office, found, at=visit.now)
+    light = lights_of(office, [found], at=visit.now)[found.code]
     names = (found.name, found.name_en) if visit.lang == "zh" else (found.name_en, found.name)
     state, act, stands = _standing(visit, found, plain.get("access", {}).get("state", ""))
     tabs = [tab for tab in TABS if tab != "samples" or state in {"own", "granted"}]
@@ -112,35 +114,36 @@ def _standing(visit: Visit, found: InformationResource, access: str) -> tuple[st
     """Where the visitor's department stands: a word for it, the one thing to do, and what it means."""
     department, code = _department(visit), found.code
     if not department:
-        to = {"to": f"/sign-in?next=/r/{code}", "text": visit.say("登录后申请", "Sign in to apply")}
-        return "", None if visit.known else to, ""
+        act = {"to": f"/sign-in?next=/r/{code}", "text": visit.say("登录后申请", "Sign in to apply")}
+        return "", None if visit.known else act, ""
     if access == "own":
         return "own", None, visit.say("本部门提供此资源", "Your department provides it")
     count(visit.office.control, visit.office.evidence.log)
     mine = my_state(visit.office, department, code, list_=visit.list_)
+    to, text, said = "", "", ""
     match mine.state:
         case "granted":
-            left = mine.calls_left
+            to, text = f"/grants/{mine.grant}", visit.say("查看授权", "See the grant")
             said = visit.say("已授权", "Granted")
-            if left is not None:
-                said += visit.say(f"，今日剩 {left} 次", f", {left} calls left today")
-            return "granted", {"to": f"/grants/{mine.grant}", "text": visit.say("查看授权", "See the grant")}, said
+            if mine.calls_left is not None:
+                said += visit.say(f"，今日剩 {mine.calls_left} 次", f", {mine.calls_left} calls left today")
         case "waiting":
+            to, text = f"/requests/{mine.case}", visit.say("查看申请", "See the request")
             said = visit.say("申请办理中", "An application is under way")
             if mine.progress is not None:
                 day, of = mine.progress.day, mine.progress.of
                 said += visit.say(f"，第 {day} 天，共 {of} 个工作日", f", day {day} of {of}")
-            return "waiting", {"to": f"/requests/{mine.case}", "text": visit.say("查看申请", "See it")}, said
+        case "apply" if visit.has(Duty.STAFF):
+            to, text = f"/apply/{code}", visit.say("申请", "Apply")
         case "apply":
-            act = {"to": f"/apply/{code}", "text": visit.say("申请", "Apply")}
             said = visit.say("可由本部门经办人员申请", "Your department's staff can apply for it")
-            return "apply", act if visit.has(Duty.STAFF) else None, "" if visit.has(Duty.STAFF) else said
         case "not_shared":
-            return "not_shared", None, visit.say(f"不予共享：{mine.ground}", f"Not shared: {mine.ground}")
+            said = visit.say(f"不予共享：{mine.ground}", f"Not shared: {mine.ground}")
         case _:
-            act = {"to": f"/demands/new?q={found.name}", "text": visit.say("登记数据需求", "Register a demand")}
+            to = f"/demands/new?{urlencode({'q': found.name})}"
+            text = visit.say("登记数据需求", "Register a demand")
             said = visit.say("责任清单未列明向本部门共享", "No line of the list shares it with your department")
-            return "not_on_list", act, said
+    return mine.state, {"to": to, "text": text} if to else None, said
 
 
 # --- Tabs ----------------------------------------------------------------------------------------------------------
@@ -291,7 +294,9 @@ def _lineage(visit: Visit, found: InformationResource, plain: Mapping[str, Any])
     from_here = [
         other.code
         for other in visit.list_.resources
-        if any(rule.kind is QualityKind.REFERENCE and rule.target.startswith(f"{found.code}.") for rule in other.quality)
+        if any(
+            rule.kind is QualityKind.REFERENCE and rule.target.startswith(f"{found.code}.") for rule in other.quality
+        )
     ]
     return {
         "source": {"system": found.source.system, "object": found.source.object} if known else None,
@@ -318,7 +323,7 @@ def _grants(visit: Visit, found: InformationResource, plain: Mapping[str, Any]) 
             {
                 "id": one.grant.id,
                 "consumer": naming.department(visit, one.grant.consumer),
-                "state": visit.words(grants.STATES[one.state(visit.now)]),
+                "state": visit.words(GRANT_STATES[one.state(visit.now)]),
                 "purposes": [naming.matter(visit, code) for code in one.grant.purposes],
                 "expires": one.grant.expires.isoformat(),
             }

@@ -157,7 +157,7 @@ def test_a_delegation_holds_from_its_day_to_its_day(people, add, clock):
 
 
 def test_a_session_follows_a_delegation(people, sessions, add, clock):
-    giver, taker = add("zhang.san", Duty.REVIEWER), add("li.si", Duty.STAFF)
+    giver, _ = add("zhang.san", Duty.REVIEWER), add("li.si", Duty.STAFF)
     cookie = sessions.begin("li.si", PASSWORD).cookie
     given = people.hand_over(giver, "li.si", [Duty.REVIEWER], starts=NOW, ends=NOW + DAY, reason="休假")
     assert sessions.find(cookie).person.has(Duty.REVIEWER)

@@ -36,6 +36,12 @@ def test_a_password_is_the_same_however_a_keyboard_composed_it():
     assert not passwords.fits(kept, "cafe correct horse")
 
 
+def test_a_password_that_is_drawn_is_good_enough_and_another_each_time():
+    drawn = {passwords.draw() for _ in range(50)}
+    assert len(drawn) == 50
+    assert all(passwords.check(one) == one for one in drawn)
+
+
 def test_a_password_is_kept_as_argon2id_of_rfc_9106(people, control):
     kept = passwords.hashed(passwords.check(PASSWORD))
     assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=1$")
@@ -216,6 +222,17 @@ def test_wrong_codes_wait_as_wrong_passwords_do_and_a_right_password_does_not_fo
         sessions.prove(session, code_of(address, clock.now))
 
 
+def test_codes_of_a_lost_telephone_end_and_sessions_with_them(people, sessions, coded, clock):
+    person, address = coded
+    cookie = sessions.prove(sessions.begin("zhang.san", PASSWORD), code_of(address, clock.now)).cookie
+    people.end_codes(person.id, by=BY)
+    assert sessions.find(cookie) is None
+    assert not people.get(person.id).coded
+    clock.now += STEP
+    with pytest.raises(CodeRefusedError):
+        sessions.confirm_code(person, code_of(address, clock.now))
+
+
 def test_a_new_secret_ends_the_codes_of_the_old_one(people, sessions, coded, clock):
     person, address = coded
     other = people.new_code(person.id, by=BY)
@@ -260,12 +277,16 @@ def test_a_session_ends_after_a_working_day_however_busy(sessions, add, clock):
     assert sessions.find(cookie) is None
 
 
-def test_sessions_that_ended_are_forgotten_and_others_are_not(sessions, add, clock):
+def test_sessions_that_ended_are_forgotten_when_others_begin(sessions, add, clock, control):
     add()
     sessions.begin("zhang.san", PASSWORD)
-    clock.now += module.IDLE + timedelta(seconds=1)
+    clock.now += module.IDLE
+    still = sessions.begin("zhang.san", PASSWORD).cookie
+    clock.now += timedelta(seconds=1)
     cookie = sessions.begin("zhang.san", PASSWORD).cookie
-    assert sessions.tidy() == 1
+    with control.reading() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(SessionRow)).scalar_one() == 2
+    assert sessions.find(still) is not None
     assert sessions.find(cookie) is not None
 
 

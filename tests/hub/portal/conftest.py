@@ -99,3 +99,35 @@ def uncoded(app, people, members):
     app.state.portal_sessions = Sessions(people).enter
     yield
     patch.undo()
+
+
+@pytest.fixture(scope="module")
+def of_department(url, people, service, app):
+    """Sign in a person of any department: ``of_department("GA", Duty.STAFF)``."""
+    clients, known = [], {}
+
+    def enter(department, duty, **headers):
+        login = f"{duty.value}.{department.lower()}"
+        if login not in known:
+            list_ = service.standing.now().list
+            people.add(
+                list_,
+                login=login,
+                name="另一人",
+                department=department,
+                post=f"{duty.value}-9",
+                duties=[duty],
+                by=OFFICE,
+                password=PASSWORD,
+            )
+            people.set_password(login, PASSWORD, by=OFFICE, change=False)
+            known[login] = people.get(login).id
+        client = httpx.Client(base_url=url, trust_env=False, headers=headers)
+        clients.append(client)
+        session = app.state.portal_sessions(known[login])
+        client.cookies.set("zhengtong", session.cookie)
+        return Browser(client, session.token)
+
+    yield enter
+    for client in clients:
+        client.close()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from importlib import resources
 
 import pytest
 
+from hub.api.limits import Buckets
 from hub.people import Duty
 from hub.portal.app import OF_THE_API, doors
 from hub.portal.rendering import environment, static_files, static_url
+from hub.portal.rooms import home
 from tests.hub.portal.browsing import HAN, PASSWORD, text_of
 
 PAGES = [door for door in doors() if door.method == "GET" and "{" not in door.path]
@@ -139,3 +142,41 @@ def test_signing_in_and_out(browser, members):
     assert browser.send("/sign-out").status_code == 303
     browser.client.cookies.set("zhengtong", kept)
     assert browser.see("/me").status_code == 303
+
+
+def test_an_address_that_tries_too_often_waits_and_who_is_signed_in_does_not(app, browser, signed_in):
+    browser.see("/")
+    before = app.state.portal.answering
+    app.state.portal.answering = replace(before, tries=Buckets(2, 0.001))
+    try:
+        told = [browser.send("/sign-in", login="nobody", password="x" * 12).status_code for _ in range(3)]
+        assert told == [422, 422, 429]
+        assert "请等待" in browser.send("/sign-in", login="nobody", password="x" * 12).text
+        assert signed_in(Duty.STAFF).see("/").status_code == 200
+    finally:
+        app.state.portal.answering = before
+
+
+def test_a_form_that_is_too_long_is_not_read_to_its_end(signed_in):
+    visitor = signed_in(Duty.STAFF)
+    assert visitor.send("/me/password", old="x" * 300_000).status_code == 413
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"a=%ff%fe%", b"&".join(b"a%d=1" % n for n in range(600))])
+def test_what_is_no_form_is_refused_in_words(body, signed_in):
+    visitor = signed_in(Duty.STAFF)
+    headers = {"sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded"}
+    assert visitor.client.post("/me/password", content=body, headers=headers).status_code in {403, 422}
+
+
+def test_a_fault_of_the_program_shows_nothing_of_itself(app, signed_in, monkeypatch):
+    visitor = signed_in(Duty.STAFF)
+
+    def fail(*_, **__):
+        raise RuntimeError("secret words")
+
+    monkeypatch.setattr(home, "tray_of", fail)
+    answer = visitor.see("/")
+    assert answer.status_code == 500
+    assert "secret words" not in answer.text
+    assert "hub_error" in answer.text
