@@ -123,6 +123,9 @@ def _ask(client: httpx.Client, sessions: Sessions, requests: int, code: str) -> 
     )
     for path, duty in _pages(code):
         client.cookies.set("zhengtong", sessions.enter(sessions.people.get(f"{duty.value}.one").id).cookie)
+        if client.get(path).status_code == httpx.codes.NOT_FOUND:
+            print(f"left out: {path} (the reference city has no such catalogue)", file=sys.stderr)
+            continue
         for number in range(requests + 1):
             begin = time.perf_counter()
             answer = client.get(path)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from catalog.steps import NotYoursError
 from hub import loads
@@ -112,11 +113,16 @@ def recent(control: Control, codes: Collection[str], most: int = RUNS) -> dict[s
 
 def failed_lately(control: Control, codes: Collection[str], most: int = RUNS) -> frozenset[str]:
     """Those of *codes* of whose last *most* runs any failed."""
-    place = sa.func.row_number().over(partition_by=Load.resource, order_by=Load.id.desc()).label("place")
-    ranked = sa.select(Load.resource, Load.outcome, place).where(Load.resource.in_(codes)).subquery()
-    query = sa.select(ranked.c.resource).where(ranked.c.place <= most, ranked.c.outcome == loads.FAILED).distinct()
+    failed, other = aliased(Load), aliased(Load)
+    # Of each failure it is asked whether so many began after it: failures are few, and a resource's loads indexed.
+    later = (
+        sa.select(sa.func.count())
+        .where(other.resource == failed.resource, other.started > failed.started)
+        .scalar_subquery()
+    )
+    query = sa.select(failed.resource).where(failed.outcome == loads.FAILED, later < most).distinct()
     with control.reading() as connection:
-        return frozenset(connection.execute(query).scalars())
+        return frozenset(connection.execute(query).scalars()) & frozenset(codes)
 
 
 def concerns(control: Control, board: Collection[Freshness], at: datetime) -> Mapping[Concern, frozenset[str]]:

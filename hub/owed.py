@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from catalog.clock import SHANGHAI, day_of
 from catalog.model import Domain
-from hub import drifts, freshness, loads, pauses, watching
+from hub import drifts, freshness, loads, pauses
 from hub.control import DriftRow, Load
 from hub.freshness import Light
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from catalog.model import InformationResource, Responsibility, ResponsibilityList
+    from hub.control import Control
     from hub.freshness import Freshness
     from hub.office import Office
     from hub.pauses import Pause
@@ -182,10 +183,11 @@ class Tally:
 
 
 def owed(office: Office, *, at: datetime | None = None) -> list[Owed]:
-    """Every resource of the list in force, in its order, as it stands now."""
-    at = at or office.now()
-    held = {one.resource: one for one in pauses.paused(office.control)}
-    return _judged(office.list_, watching.board(office, at=at), held, at)
+    """Every resource of the list in force, in its order, as it stands now (*at*: by another clock)."""
+    control, list_, at = office.control, office.list_, at or office.now()
+    held = {one.resource: one for one in pauses.paused(control)}
+    waiting = {one.resource for one in drifts.waiting(control)}
+    return _judged(list_, _loaded(control), held, waiting, at)
 
 
 def owed_then(office: Office, at: datetime) -> list[Owed]:
@@ -195,54 +197,66 @@ def owed_then(office: Office, at: datetime) -> list[Owed]:
     """
     control, list_ = office.control, office.list_
     held = {one.resource: one for one in pauses.paused(control) if one.since <= at}
-    began = sa.select(sa.func.max(Load.id)).where(Load.started <= at).group_by(Load.resource)
-    well = (Load.outcome.in_((loads.LOADED, loads.UNCHANGED)), Load.mode.in_(("usual", "full")), Load.finished <= at)
-    done = sa.select(Load.resource, sa.func.max(Load.finished).label("finished")).where(*well).group_by(Load.resource)
     decided = sa.or_(DriftRow.status == drifts.WAITING, DriftRow.decided_at > at)
     asked = sa.select(DriftRow.resource).where(DriftRow.first_seen <= at, decided)
     with control.reading() as connection:
-        successes = {row.resource: row.finished for row in connection.execute(done)}
         waiting = set(connection.execute(asked).scalars())
-        # What a load under way then has become is not what it was; only a failure is asked for.
-        newest = connection.execute(
-            sa.select(Load.resource, Load.outcome).where(Load.id.in_(began), Load.finished <= at)
-        ).all()
-    failed = {row.resource for row in newest if row.outcome == loads.FAILED}
-    board = [
-        freshness.judge(
-            resource,
-            None,
-            successes.get(resource.code),
-            at=at,
-            paused=resource.code in held,
-            waiting=resource.code in waiting,
-        )
-        for resource in list_.resources
-    ]
-    return _judged(list_, board, held, at, failed=failed)
+    return _judged(list_, _loaded(control, until=at), held, waiting, at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loads:
+    """What a resource's loads came to: the last success, and whether the one that began last has failed."""
+
+    success: datetime | None = None
+    failed: bool = False
+
+
+def _loaded(control: Control, *, until: datetime | None = None) -> dict[str, _Loads]:
+    """Resource → what its loads came to, by what had ended at *until* (None: by now).
+
+    A city's years of loads are many, its resources few: each is looked up by the index of resource and begin, from one
+    resource to the next, and nothing is read in between.
+    """
+    codes = sa.select(sa.func.min(Load.resource).label("code")).cte("codes", recursive=True)
+    following = sa.select(sa.func.min(Load.resource)).where(Load.resource > codes.c.code).scalar_subquery()
+    codes = codes.union_all(sa.select(following).where(codes.c.code.is_not(None)))
+    mine = sa.and_(Load.resource == codes.c.code, Load.started <= until if until is not None else sa.true())
+    ended = Load.finished <= until if until is not None else Load.finished.is_not(None)
+    newest_first = (Load.started.desc(), Load.id.desc())
+    # What a load under way then has become is not what it was.
+    outcome = sa.case((ended, Load.outcome), else_=loads.RUNNING)
+    newest = sa.select(outcome).where(mine).order_by(*newest_first).limit(1).scalar_subquery()
+    well = (Load.outcome.in_((loads.LOADED, loads.UNCHANGED)), Load.mode.in_(("usual", "full")), ended)
+    success = sa.select(Load.finished).where(mine, *well).order_by(*newest_first).limit(1).scalar_subquery()
+    query = sa.select(codes.c.code, success.label("success"), newest.label("newest"))
+    with control.reading() as connection:
+        rows = connection.execute(query.where(codes.c.code.is_not(None))).all()
+    return {row.code: _Loads(row.success, row.newest == loads.FAILED) for row in rows}
 
 
 def _judged(
     list_: ResponsibilityList,
-    board: Sequence[Freshness],
+    loaded: Mapping[str, _Loads],
     held: Mapping[str, Pause],
+    waiting: Collection[str],
     at: datetime,
-    *,
-    failed: Collection[str] = (),
 ) -> list[Owed]:
     found = []
-    for one in board:
-        resource = list_.by_code[one.resource]
-        deadline = min((line.deadline for line in list_.responsibilities_for(one.resource)), default=None)
-        standing = _standing(one, deadline, at, failed=one.resource in failed)
+    for resource in list_.resources:
+        code = resource.code
+        mine = loaded.get(code, _Loads())
+        one = freshness.judge(resource, None, mine.success, at=at, paused=code in held, waiting=code in waiting)
+        deadline = min((line.deadline for line in list_.responsibilities_for(code)), default=None)
+        standing = _standing(one, deadline, at, failed=mine.failed)
         days = 0
         if standing is Standing.LATE and one.due is not None:
             # The day that has begun counts, as it does for a clock that ran out.
             days = (at - one.due).days + 1
         elif standing is Standing.OVERDUE and deadline is not None:
             days = (day_of(at) - deadline).days
-        pause = held.get(one.resource) if standing is Standing.PAUSED else None
-        found.append(Owed(one.resource, resource.provider, standing, one.success, one.due, deadline, days, pause))
+        pause = held.get(code) if standing is Standing.PAUSED else None
+        found.append(Owed(code, resource.provider, standing, one.success, one.due, deadline, days, pause))
     return found
 
 
@@ -255,7 +269,7 @@ def _standing(one: Freshness, deadline: date | None, at: datetime, *, failed: bo
         return Standing.LATE
     if one.success is None:
         return Standing.OVERDUE if deadline is not None and day_of(at) > deadline else Standing.AHEAD
-    return Standing.FAILING if failed or one.light is Light.FAILING else Standing.KEPT
+    return Standing.FAILING if failed else Standing.KEPT
 
 
 def rates(list_: ResponsibilityList, board: Sequence[Owed]) -> list[Rate]:

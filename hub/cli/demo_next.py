@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from hub.cli.demo_calls import shown
 from hub.cli.language import say
 from hub.cli.output import note, out
-from hub.demo.entrance import PASSWORD_FILE
 from hub.settings import DEFAULT_API_PORT
 
 if TYPE_CHECKING:
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 
 def what_next(story: Story, airflow: EmbeddedAirflow, *, hook: str, serving: bool) -> None:
     """Commands that work on what is there now; those that call the API only where it is *serving*."""
+    from hub.demo.entrance import PASSWORD_FILE
+
     out.print(say("接下来可以试试：", "What to type next:"), style="bold")
     for command, what in commands(story, hook=hook, serving=serving):
         out.print(f"  .venv/bin/{command}    # {what}", markup=False)

@@ -179,15 +179,15 @@ class Answering:
         except Exception as error:  # noqa: BLE001 - whatever it is becomes a page
             if door.again is None or not isinstance(error, _ERRORS) or isinstance(error, _ELSEWHERE):
                 return self._failed(visit, error, as_json)
-            return self._again(visit, door, door.again, error)
+            try:
+                return self._again(visit, door, door.again, error)
+            except Exception as second:  # noqa: BLE001 - what the form is about may be gone meanwhile
+                return self._failed(visit, second, as_json=False)
 
     def _again(self, visit: Visit, door: Door, act: Act, error: Exception) -> Response:
         visit.problem = error.text(visit.lang)  # type: ignore[attr-defined]
         visit.problem_field = str(getattr(error, "params", {}).get("field", ""))
-        try:
-            shown = act(visit)
-        except Exception as second:  # noqa: BLE001 - what the form is about may be gone meanwhile
-            return self._failed(visit, second, as_json=False)
+        shown = act(visit)
         plain = shown.plain if isinstance(shown, Shown) else shown
         if isinstance(plain, Go | Download):
             return self._failed(visit, error, as_json=False)

@@ -32,11 +32,15 @@ SECTIONS: Final[tuple[tuple[str, tuple[str, str], frozenset[Duty] | None], ...]]
 )
 
 
+# Pages that belong to a section without standing below it.
+ALSO: Final = {"/catalogue": ("/r",), "/requests": ("/apply",), "/licences": ("/seals",)}
+
+
 def frame_of(visit: Visit) -> dict[str, Any]:
     """The frame around a page of *visit*."""
     person, here = visit.known, visit.request.url.path
     sections = [
-        {"to": to, "name": visit.words(name), "here": here == to or here.startswith(f"{to}/")}
+        {"to": to, "name": visit.words(name), "here": _is_in(here, to)}
         for to, name, who in SECTIONS
         if who is None or (person is not None and person.duties & who)
     ]
@@ -46,13 +50,25 @@ def frame_of(visit: Visit) -> dict[str, Any]:
         "person": person,
         "waiting": unread_count(visit.office.control, person.department) if person is not None else 0,
         "token": visit.session.token if visit.session is not None else "",
-        "here": here + (f"?{visit.request.url.query}" if visit.request.url.query else ""),
+        "here": _again(visit),
         "now": visit.now,
         "elder": visit.elder,
         "problem": visit.problem,
         "problem_field": visit.problem_field,
         "said": visit.said,
     }
+
+
+def _is_in(here: str, section: str) -> bool:
+    return any(here == one or here.startswith(f"{one}/") for one in (section, *ALSO.get(section, ())))
+
+
+def _again(visit: Visit) -> str:
+    """The address by which the page can be asked for again; what a form led to cannot."""
+    url = visit.request.url
+    if visit.request.method != "GET":
+        return "/"
+    return url.path + (f"?{url.query}" if url.query else "")
 
 
 def _city(visit: Visit) -> str:

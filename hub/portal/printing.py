@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # Values arrive as data in `sys.inputs.page` and are set as text, never evaluated.
-_TEMPLATE: Final = """
+_TEMPLATE: Final = r"""
 #let page-data = json(bytes(sys.inputs.page))
-#let tones = (good: rgb("#00603a"), warn: rgb("#8a5300"), bad: rgb("#b3001b"))
 #let faint = rgb("#4a5560")
+#let tones = (good: rgb("#00603a"), warn: rgb("#8a5300"), bad: rgb("#b3001b"), calm: faint)
+// Digests and identifiers have no blank at which a line could break.
+#let broken(value) = value.replace(regex("[0-9A-Za-z.]{16}"), found => found.text + "\u{200b}")
 #let tone = tones.at(page-data.tone)
 #set document(title: page-data.title)
 #set page(paper: "a4", margin: (x: 22mm, top: 22mm, bottom: 24mm), footer: context {
@@ -32,30 +34,31 @@ _TEMPLATE: Final = """
 #set par(leading: 0.7em)
 #text(size: 9pt, fill: faint, page-data.title)
 #block(width: 100%, fill: rgb("#f3f6fb"), stroke: (left: 4pt + tone), inset: 5mm, {
-  text(size: 22pt, weight: "bold", fill: tone, page-data.verdict)
+  text(size: 22pt, fill: tone, page-data.verdict)
   parbreak()
   text(size: 11.5pt, page-data.why)
 })
 #let facts(rows) = table(
   columns: (48mm, 1fr), stroke: (x, y) => (bottom: 0.4pt + rgb("#c8d1dc")), inset: (x: 0mm, y: 1.8mm),
-  ..rows.map(((name, value)) => (text(fill: faint, name), text(value))).flatten(),
+  ..rows.map(((name, value)) => (text(fill: faint, name), text(broken(value)))).flatten(),
 )
 #facts(page-data.facts)
 #for part in page-data.parts {
   v(3mm)
-  text(size: 13pt, weight: "bold", part.title)
+  text(size: 13pt, part.title)
   for step in part.steps {
     block(breakable: false, above: 3mm, {
-      text(weight: "bold", str(step.number) + ". " + step.name + " – " + step.outcome_name)
+      text(size: 10.5pt, str(step.number) + ". " + step.name + " – ")
+      text(size: 10.5pt, fill: tones.at(step.tone), step.outcome_name)
       linebreak()
-      text(step.text)
-      for note in step.notes { linebreak(); text(fill: faint, "· " + note) }
+      text(broken(step.text))
+      for note in step.notes { linebreak(); text(fill: faint, "· " + broken(note)) }
     })
   }
 }
 #if page-data.claims.len() > 0 {
   v(3mm)
-  text(size: 13pt, weight: "bold", page-data.claims-title)
+  text(size: 13pt, page-data.claims-title)
   facts(page-data.claims)
 }
 """

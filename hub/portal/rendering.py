@@ -47,16 +47,16 @@ def environment() -> jinja2.Environment:
 
 def render(template: str, visit: Visit, plain: Mapping[str, Any], frame: Mapping[str, Any]) -> str:
     """The page that *template* makes of *plain*; *frame* is what is around every page."""
-    found = environment().get_template(template)
-    return found.render(
+    around = {
         **frame,
-        **plain,
-        t=visit.say,
-        lang=visit.lang,
-        visit=visit,
-        number=partial(words.number, lang=visit.lang),
-        percent=words.percent,
-    )
+        "t": visit.say,
+        "lang": visit.lang,
+        "visit": visit,
+        "number": partial(words.number, lang=visit.lang),
+        "percent": words.percent,
+    }
+    # A page that used a name of the frame would change what is around it; a test finds it.
+    return environment().get_template(template).render({**plain, **around})
 
 
 @cache

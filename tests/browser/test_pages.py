@@ -94,7 +94,7 @@ def contexts(chromium, url, members, app):
         yield of
 
 
-@pytest.mark.parametrize(("path", "duty"), list(addresses()), ids=lambda one: str(one))
+@pytest.mark.parametrize(("path", "duty"), list(addresses()), ids=str)
 def test_a_page_is_in_order_however_it_is_looked_at(path, duty, contexts):
     wrong = []
     for kind in KINDS:

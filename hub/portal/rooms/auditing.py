@@ -6,6 +6,7 @@ is asked. A person who is asked about is sent in a form and hashed at once: noth
 
 from __future__ import annotations
 
+import base64
 import functools
 import json
 import re
@@ -13,7 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from audit.checkpoints import ConsistencyProof, kept, kept_at, prove_growth
+from audit.checkpoints import ConsistencyProof, Kept, kept, kept_at, prove_growth
 from audit.errors import (
     AuditError,
     EntryMissingError,
@@ -47,7 +48,6 @@ from hub.witnesses import asking
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from audit.checkpoints import Kept
     from audit.searching import Hit
     from hub.portal.doors import Act
     from hub.portal.visits import Answer, Visit
@@ -146,7 +146,9 @@ def _found(visit: Visit, sought: Mapping[str, str], subjects: tuple[str, ...], p
     total, hits = desk.newest(_query(sought, subjects), skip=(page - 1) * PAGE, limit=PAGE)
     kept_ = [(name, value) for name, value in sought.items() if value]
     list_ = _list(visit)
-    keys = {field.name: field.title for one in (list_.resources if list_ else ()) for field in one.lookup_fields}
+    fields = [field for one in (list_.resources if list_ else ()) for field in one.lookup_fields]
+    # What records are told apart by comes first: it is what people are mostly looked up by.
+    keys = {field.name: field.title for field in sorted(fields, key=lambda one: (not one.key, one.name))}
     departments = [
         (one.code, visit.words((one.name_en or one.name, one.name))) for one in (list_.departments if list_ else ())
     ]
@@ -161,7 +163,7 @@ def _found(visit: Visit, sought: Mapping[str, str], subjects: tuple[str, ...], p
         "subject": subjects[0] if subjects else "",
         "departments": [("", visit.say("全部", "all")), *departments],
         "groups": [("", visit.say("全部", "all")), *((prefix, visit.words(words)) for prefix, words in GROUPS.items())],
-        "keys": [(name, f"{title} ({name})" if visit.lang == "zh" else name) for name, title in sorted(keys.items())],
+        "keys": [(name, f"{title} ({name})" if visit.lang == "zh" else name) for name, title in keys.items()],
         "address": f"/audit?{urlencode(kept_)}{'&' if kept_ else ''}",
     }
 
@@ -318,7 +320,8 @@ def _growth(visit: Visit, desk: Desk) -> tuple[Kept, Kept, ConsistencyProof]:
     since, until = _day(visit.query("from"), end=True), _day(visit.query("to"), end=True)
     first = next(iter(kept(folder)), None)
     old = first if since is None else kept_at(folder, since) or first
-    new = kept_at(folder, until or visit.now)
+    # Checkpoints are kept once a minute at most: the newest may not be among them yet.
+    new = Kept(visit.now, desk.log.note) if until is None else kept_at(folder, until)
     if old is None or new is None:
         raise NotFoundError
     if new.checkpoint.size < old.checkpoint.size:
@@ -475,9 +478,15 @@ def _checkpoint(desk: Desk) -> dict[str, Any]:
         "origin": one.origin,
         "size": one.size,
         "root": base64_of(one.root),
-        "signed_by": [line.split(" ")[1] for line in desk.log.note.split("\n") if line.startswith("— ")],
+        "signed_by": [_signer(line) for line in desk.log.note.split("\n") if line.startswith("— ")],
         "note": desk.log.note,
     }
+
+
+def _signer(line: str) -> str:
+    """Whose signature a line of a note is: the name, and the key's number as it stands in the key's text."""
+    _, name, signature = line.split(" ", 2)
+    return f"{name}+{base64.b64decode(signature)[:4].hex()}"
 
 
 def _witnesses(visit: Visit, number: int) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hub.drifts import Drift
     from hub.freshness import Freshness
     from hub.loadboard import Run
+    from hub.loadplan import Plan
     from hub.loads import LoadReport
     from hub.portal.visits import Visit
 
@@ -77,6 +78,13 @@ MODES: Final[Mapping[Mode, tuple[str, str]]] = {
     Mode.FULL: ("全量重新归集", "Reload the whole"),
     Mode.WINDOW: ("按日期区间补归集", "Backfill a range of days"),
     Mode.REPLAY: ("重放被拒记录", "Judge rejected rows again"),
+}
+# What a run was asked to do, in a word.
+ASKED: Final[Mapping[Mode, tuple[str, str]]] = {
+    Mode.USUAL: ("按计划", "as scheduled"),
+    Mode.FULL: ("全量", "whole"),
+    Mode.WINDOW: ("区间", "a range"),
+    Mode.REPLAY: ("重放", "rejected rows"),
 }
 SHAPE_STATES: Final = {
     drifts.ACCEPTED: ("good", "已接受", "accepted"),
@@ -149,7 +157,7 @@ def one_resource(visit: Visit) -> dict[str, Any]:
         "cursor": plan.cursor,
         "disposition": word(domains.DISPOSITION, resource.disposition, visit.lang),
         "source": f"{plan.kind} {plan.object}".strip(),
-        "trouble": plan.trouble.get(visit.lang, ""),
+        "trouble": _trouble(visit, plan),
         "held": _pause(held) if held is not None else None,
     }
     more = {"runs": _runs, "rejects": _rejects, "shape": _shape, "order": _order, "hold": _hold}
@@ -285,7 +293,7 @@ def _order(visit: Visit, resource: InformationResource) -> dict[str, Any]:
             "cursor": found.plan.cursor,
             "rejected": found.rejected,
             "running": [_under_way(visit, one) for one in found.running],
-            "trouble": found.plan.trouble.get(visit.lang, ""),
+            "trouble": _trouble(visit, found.plan),
             "held": _pause(found.pause) if found.pause is not None else None,
             "possible": found.possible,
         }
@@ -388,7 +396,7 @@ def _load(visit: Visit, one: LoadReport) -> dict[str, Any]:
         "finished": one.finished.isoformat() if one.finished else None,
         "tone": tone,
         "outcome": visit.say(*name),
-        "mode": visit.say(*MODES[Mode(one.mode)]),
+        "mode": visit.say(*ASKED[Mode(one.mode)]),
         "read": one.read,
         "about": one.about,
         "accepted": one.accepted,
@@ -438,6 +446,16 @@ def _drift(visit: Visit, one: Drift) -> dict[str, Any]:
             for found in one.report.get("findings", ())
         ],
     }
+
+
+def _trouble(visit: Visit, plan: Plan) -> str:
+    """What is wrong with the source system's description; where it lies is told to those who keep it alone."""
+    if not plan.trouble or _scope(visit) is None:
+        return plan.trouble.get(visit.lang, "")
+    return visit.say(
+        "平台中该来源系统的配置有误，暂不能归集。请联系数据主管部门。",
+        "The hub's description of the source system is not in order, so nothing can be loaded. Tell the hub office.",
+    )
 
 
 def _pause(found: pauses.Pause) -> dict[str, Any]:

@@ -7,7 +7,7 @@ address. Applications and decisions are `hub.portal.rooms.licence_cases`'s.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from catalog.steps import NotYoursError
 from hub.api import offices
@@ -15,6 +15,7 @@ from hub.licensing.downloads import Order
 from hub.licensing.errors import LicencePendingError, NoKindsError
 from hub.licensing.lookups import PENDING
 from hub.licensing.papers import Form
+from hub.licensing.planning import OK, OUTCOMES
 from hub.licensing.queries import licences_of
 from hub.licensing.reconcile import FINDINGS
 from hub.licensing.stock import Stock, stock
@@ -23,6 +24,8 @@ from hub.portal import naming
 from hub.portal.doors import Room
 from hub.portal.errors import FormInvalidError
 from hub.portal.visits import Download, Go, Shown
+from licence.errors import IdentifierError
+from licence.identifiers import LicenceIdentifier
 from licence.lifecycle import Action, State
 from licence.lifecycle.copies import MAX_DAYS
 from licence.lifecycle.states import TRANSITIONS
@@ -42,7 +45,7 @@ FINDERS: Final = frozenset({Duty.LICENCES, Duty.WINDOW})
 PAGE: Final = 50
 # Differences told at once; the command line tells all of them.
 DIFFERENCES: Final = 50
-# What cannot be taken back is confirmed by typing the end of the identifier.
+# What cannot be taken back is confirmed by typing so many of the last digits of the number.
 TYPED: Final = 6
 DECIDED: Final = (Action.SUSPEND, Action.RESUME, Action.TRANSFER, Action.REVOKE, Action.CANCEL, Action.WITHDRAW)
 TONES: Final[Mapping[str, str]] = {
@@ -100,6 +103,9 @@ def catalogue(visit: Visit) -> dict[str, Any]:
         return {
             "query": "",
             "total": 0,
+            "page": 1,
+            "size": PAGE,
+            "address": "",
             "items": [],
             "missing": error.text(visit.lang),
             "stock": _stock(visit, Stock({})),
@@ -113,13 +119,17 @@ def catalogue(visit: Visit) -> dict[str, Any]:
     for one in counts.values():
         for state, count in one.states.items():
             whole[state] = whole.get(state, 0) + count
+    page = visit.number("page", 1, least=1, most=10_000)
     return {
         "query": query,
         "mine": mine,
         "total": len(shown),
+        "page": page,
+        "size": PAGE,
+        "address": f"/licences?{urlencode({'q': query, 'mine': int(mine)})}&",
         "missing": "",
         "stock": _stock(visit, Stock(whole, sum(one.over for one in counts.values()))),
-        "items": [_kind(visit, kind, counts.get(kind.code, Stock({}))) for kind in shown],
+        "items": [_kind(visit, kind, counts.get(kind.code, Stock({}))) for kind in shown[(page - 1) * PAGE :][:PAGE]],
     }
 
 
@@ -163,6 +173,7 @@ def _kind_page(visit: Visit) -> dict[str, Any]:
         "licences": [_row(visit, row) for row in rows[:PAGE]],
         "next": rows[PAGE - 1]["identifier"] if len(rows) > PAGE else "",
         "compared": None,
+        "planned": None,
     }
 
 
@@ -192,6 +203,21 @@ def compare(visit: Visit) -> Shown:
         "untold": max(0, done.residual - DIFFERENCES),
     }
     return Shown({**_kind_page(visit), "compared": plain})
+
+
+@ROOM.step("/licences/kinds/{code}/plan", again=kind_page, template="licences-kind.html", who=OFFICERS)
+def plan(visit: Visit) -> Shown:
+    """What issuing to every record would do now, without doing it; the reading is recorded."""
+    office = offices.licensing(visit.request)
+    kind = office.kind(visit.path["code"][:100])
+    _need_issuer(visit, kind)
+    done = office.plan_batch(kind, by=str(visit.actor))
+    plain = {
+        "records": done.total,
+        "ready": done.counts[OK],
+        "counts": [[visit.words(OUTCOMES[outcome]), count] for outcome, count in done.counts.items() if count],
+    }
+    return Shown({**_kind_page(visit), "planned": plain})
 
 
 @ROOM.page("/licences/find", "licences-find.html", who=PEOPLE)
@@ -273,7 +299,7 @@ def one(visit: Visit) -> dict[str, Any]:
         "relied_total": relied["copies_in_force"],
         "unfinished": [case.id for case in waiting],
         "actions": possible if not total else [],
-        "typed": row["identifier"][-TYPED:],
+        "typed": _typed(row["identifier"]),
         "given": {
             name: visit.form.text(name)[:2000]
             for name in ("action", "reason", "ground", "format", "use", "purpose", "days")
@@ -309,12 +335,12 @@ def decide(visit: Visit) -> Go:
     action = visit.form.need("action", "处理方式", "What to do", most=20)
     reason = visit.form.need("reason", "事由", "Reason")
     ground = visit.form.need("ground", "法律依据", "Legal ground")
-    if action not in {Action.SUSPEND, Action.RESUME} and visit.form.text("typed") != identifier[-TYPED:]:
+    if action not in {Action.SUSPEND, Action.RESUME} and visit.form.text("typed") != _typed(identifier):
         raise FormInvalidError(
-            where="Last characters of the identifier",
-            where_zh="标识末位",
-            why=f"this cannot be undone; type the last {TYPED} characters of the identifier to confirm",
-            why_zh=f"此操作不可撤回，请输入标识最后 {TYPED} 位以确认",
+            where="End of the number",
+            where_zh="编号末位",
+            why=f"this cannot be undone; type the last {TYPED} characters of the licence's number to confirm",
+            why_zh=f"此操作不可撤回，请输入证照编号最后 {TYPED} 位以确认",
         )
     case = offices.dossiers(visit.request).propose(identifier, action, actor=visit.actor, reason=reason, ground=ground)
     said = visit.say("已提出，待第二人确认。", "Put forward; a second officer confirms it.")
@@ -344,6 +370,14 @@ def _possible(visit: Visit, kind: LicenceKind, row: Mapping[str, Any]) -> list[t
         return []
     paths = TRANSITIONS.get(State(row["state"]), {})
     return [(action.value, visit.words(ACTIONS[action])) for action in DECIDED if action in paths]
+
+
+def _typed(identifier: str) -> str:
+    """What is typed to confirm: the end of the number, by which licences of one kind differ."""
+    try:
+        return LicenceIdentifier.parse(identifier).serial[-TYPED:]
+    except IdentifierError:
+        return identifier[-TYPED:]
 
 
 def _matters(visit: Visit) -> list[tuple[str, str]]:

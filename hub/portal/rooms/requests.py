@@ -168,7 +168,7 @@ def _seen(visit: Visit) -> Case:
 def _fields(visit: Visit, asked: Application) -> list[dict[str, Any]]:
     found = visit.list_.by_code.get(asked.resource)
     least = minimum_of(visit.list_, asked.purposes, asked.resource).fields
-    held = {name for one in _in_force(visit, asked) for name in one.grant.fields}
+    held = {name for one in _in_force(visit, asked) for name in one.grant.fields} if asked.open else set()
     rows = []
     for wish in asked.fields:
         field = found.field(wish.name) if found is not None else None

@@ -140,8 +140,9 @@ def _standing(visit: Visit, found: InformationResource, access: str) -> tuple[st
         case "not_shared":
             said = visit.say(f"不予共享：{mine.ground}", f"Not shared: {mine.ground}")
         case _:
-            to = f"/demands/new?{urlencode({'q': found.name})}"
-            text = visit.say("登记数据需求", "Register a demand")
+            if visit.has(Duty.STAFF):
+                to = f"/demands/new?{urlencode({'q': found.name})}"
+                text = visit.say("登记数据需求", "Register a demand")
             said = visit.say("责任清单未列明向本部门共享", "No line of the list shares it with your department")
     return mine.state, {"to": to, "text": text} if to else None, said
 

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import shlex
 import threading
 from dataclasses import dataclass
@@ -102,6 +103,7 @@ CLAIMS: Final[Mapping[str, tuple[str, str]]] = {
     "made_at": ("Copy made at", "加注时间"),
 }
 _MAX_CLAIMS: Final = 200
+_INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}(?:Z|\+00:00)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +330,8 @@ def _flat(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield name, "✓" if value else "✗"
             case None | "":
                 continue
+            case str() if _INSTANT.fullmatch(value):
+                yield name, f"{local(value):%Y-%m-%d %H:%M:%S} (UTC+8)"
             case _:
                 yield name, str(value)
 

@@ -47,6 +47,20 @@ def test_an_english_page_says_nothing_in_chinese_but_names(door, signed_in):
         assert left <= names
 
 
+FRAME = frozenset(
+    {"city", "sections", "person", "waiting", "token", "here", "now", "elder", "problem", "problem_field", "said"}
+    | {"t", "lang", "visit", "number", "percent"}
+)
+
+
+@pytest.mark.parametrize("door", [door for door in PAGES if door.json], ids=lambda door: door.path)
+def test_a_page_uses_no_name_of_what_is_around_it(door, signed_in):
+    duty = next(iter(sorted(door.who))) if door.who else Duty.STAFF
+    answer = signed_in(duty).see(f"{'/home' if door.path == '/' else door.path}.json")
+    if answer.status_code == 200:
+        assert not answer.json().keys() & FRAME
+
+
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_a_template_says_every_sentence_in_both_languages(name):
     text = (resources.files("hub.portal") / "templates" / name).read_text("utf-8")

@@ -116,6 +116,7 @@ def test_one_resource_says_what_its_loads_did(provider, filled):
     text = provider.read(f"{PAGE}?run={filled.failed}")
     assert "最近一次失败" in text
     assert "每日更新，超过 36 小时未成功归集即为逾期" in text
+    assert "按计划" in text
     english = provider.see(PAGE, **{"accept-language": "en"}).text
     assert "last load failed" in english
     assert HOSTILE not in english
@@ -169,8 +170,10 @@ def test_an_order_is_previewed_and_then_begun_once(provider, service, monkeypatc
     text = provider.read(f"{PAGE}?tab=order&mode=full&dry_run=1")
     assert "预览：全量重新归集" in text
     assert "试运行" in text
-    # The world's source system is described nowhere, which is said before anything begins.
+    # The world's source system is described nowhere, which is said before anything begins; where, not to a department.
     assert "目前不能下达" in text
+    assert "配置有误" in text
+    assert "systems.yaml" not in text
     assert begun == []
     answer = provider.send(f"{PAGE}/order?tab=order", mode="full", dry_run="1")
     assert (answer.status_code, answer.headers["location"]) == (303, f"{PAGE}?tab=runs")

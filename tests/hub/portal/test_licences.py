@@ -129,6 +129,17 @@ def test_what_was_made_is_compared_with_who_is_eligible(first, stranger):
     assert stranger.send(f"/licences/kinds/{ONE_CODE}/compare").status_code == 403
 
 
+def test_issuing_to_all_is_tried_without_issuing(first, stranger):
+    answer = first.send(f"/licences/kinds/{TWO_CODE}/plan")
+    assert answer.status_code == 200, text_of(answer.text)[:500]
+    page = text_of(answer.text)
+    assert "记录 5 条" in page
+    assert "必填项为空" in page
+    assert not [name for name in (*NAMES, *IDS) if name in page]
+    assert first.json(f"/licences/kinds/{TWO_CODE}.json")["stock"]["issued"] == 0
+    assert stranger.send(f"/licences/kinds/{TWO_CODE}/plan").status_code == 403
+
+
 def test_a_holder_is_searched_for_by_form_alone_and_on_record(first, window, stranger, service, world):
     size = service.evidence.log.size
     answer = first.send("/licences/find", holder=IDS[0], purpose=MATTER)
@@ -179,7 +190,14 @@ def test_one_person_decides_where_the_kind_asks_for_one(first, window, world):
     bare = first.send(f"{path}/decide", action="revoke", reason="违法取得", ground=LAW)
     assert bare.status_code == 422
     assert "违法取得" in bare.text  # what was typed stays
-    assert went(first.send(f"{path}/decide", action="revoke", reason="违法取得", ground=LAW, typed=path[-6:])) == path
+    other = world.issued[2].split(".")[-3][-6:]
+    assert first.send(f"{path}/decide", action="revoke", reason="错", ground=LAW, typed=other).status_code == 422
+    assert (
+        went(
+            first.send(f"{path}/decide", action="revoke", reason="违法取得", ground=LAW, typed=path.split(".")[-3][-6:])
+        )
+        == path
+    )
     page = first.json(f"{path}.json")
     assert (page["state"], page["actions"]) == ("03", [])
     assert [one["action"] for one in page["history"]][-2:] == ["暂扣", "撤销"]
@@ -238,7 +256,7 @@ def test_the_whole_way_takes_two_persons(first, second, stranger, world):
     licence = plain["licence"]
     assert "已签发" in first.read(path)
     # A decision on it takes two as well.
-    words = {"action": "revoke", "reason": "核查不符", "ground": LAW, "typed": licence[-6:]}
+    words = {"action": "revoke", "reason": "核查不符", "ground": LAW, "typed": licence.split(".")[-3][-6:]}
     decision = went(first.send(f"/licences/{licence}/decide", **words))
     assert decision.startswith("/licences/decisions/")
     assert "须由另一人确认" in first.read(decision)

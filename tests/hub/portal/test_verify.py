@@ -15,9 +15,11 @@ pytest.importorskip("typst", reason="needs the extra `documents`")
 from hub.authority.keeping import sm2_signs
 from hub.evidence import utc_now
 from hub.licensing.downloads import Order
+from hub.licensing.judging import judged
 from hub.licensing.papers import Form
 from hub.portal.rooms import verify as room
 from licence.lifecycle import Action
+from licence.verifying.report import told
 from tests.hub.licensing import papers_city as c
 from tests.hub.portal.browsing import text_of
 from tests.hub.world import IDS
@@ -237,6 +239,23 @@ def test_the_report_comes_as_json_and_pdf_and_no_other_is_printed(browser, city)
     assert as_pdf.content.startswith(b"%PDF-")
     assert browser.send("/verify/report", report=kept["report"], mark="0" * 64).status_code == 422
     assert browser.send("/verify/report", report="e30=", mark=kept["mark"]).status_code == 422
+
+
+def test_without_fonts_there_is_no_pdf_and_none_is_offered(browser, city, monkeypatch):
+    monkeypatch.setattr(room, "can_print", lambda: False)
+    answer = ask(browser, city.files["bundle"])
+    assert "PDF）" not in answer.text
+    assert browser.send("/verify/report", **handed(answer), **{"as": "pdf"}).json()["verdict"] == "TOTAL-PASSED"
+
+
+@pytest.mark.parametrize("name", ["pdf", "ofd", "bundle", "qr", "revoked"])
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_steps_are_told_in_the_words_of_the_report(name, lang, city, service):
+    found = judged(service, city.files[name], service.evidence.clock())
+    lines = found.report.text(lang).splitlines()
+    steps = [step for part in told(found.report, lang) for step in part.steps]
+    assert len(steps) == len(found.report.steps) > 0
+    assert all(f" {one.number}. {one.name} — {one.outcome_name} — {one.text}" in lines for one in steps)
 
 
 def test_nothing_of_the_file_is_kept(browser, city, service):
