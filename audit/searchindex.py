@@ -148,6 +148,12 @@ class SearchIndex:
                     return
                 after = found[-1]
 
+    def newest(self, query: Query, *, skip: int, limit: int) -> tuple[int, list[int]]:
+        """How many entries the index says fit *query*, and where *limit* of them are, the last first, after *skip*."""
+        with self._opened() as database:
+            condition = _condition(database, query)
+            return (0, []) if condition is None else condition.newest(database, skip, limit)
+
     def check(self, progress: Callable[[int, int], None] = _silent) -> Iterator[int]:
         """The entries of which the index does not say what the log says: nothing may be hidden, nothing made up.
 
@@ -212,17 +218,27 @@ class _Condition:
 
     def page(self, database: sqlite3.Connection, after: int) -> list[int]:
         """The first `PAGE` places after *after*."""
-        source = "entry e"
-        keys: tuple[int, ...] = ()
-        if self.keys:
-            # The few entries of a subject first. CROSS JOIN says so to SQLite, which would have to guess.
-            marks = ",".join("?" * len(self.keys))
-            one = f"SELECT idx FROM entry WHERE subject IN ({marks}) AND idx > {after}"
-            many = f"SELECT idx FROM subject WHERE key IN ({marks}) AND idx > {after}"
-            source = f"({one} UNION {many}) s CROSS JOIN entry e ON e.idx = s.idx"
-            keys = self.keys * 2
+        source, keys = self._source(after)
         text = f"SELECT e.idx FROM {source} WHERE {self.where} AND e.idx > ? ORDER BY e.idx LIMIT {PAGE}"
         return [index for (index,) in database.execute(text, (*keys, *self.values, after))]
+
+    def newest(self, database: sqlite3.Connection, skip: int, limit: int) -> tuple[int, list[int]]:
+        """How many places there are, and *limit* of them after *skip*, the last first."""
+        source, keys = self._source(-1)
+        values = (*keys, *self.values)
+        (total,) = database.execute(f"SELECT count(*) FROM {source} WHERE {self.where}", values).fetchone()
+        text = f"SELECT e.idx FROM {source} WHERE {self.where} ORDER BY e.idx DESC LIMIT ? OFFSET ?"
+        return total, [index for (index,) in database.execute(text, (*values, limit, skip))]
+
+    def _source(self, after: int) -> tuple[str, tuple[int, ...]]:
+        """What is selected from, and the values that it takes first."""
+        if not self.keys:
+            return "entry e", ()
+        # The few entries of a subject first. CROSS JOIN says so to SQLite, which would have to guess.
+        marks = ",".join("?" * len(self.keys))
+        one = f"SELECT idx FROM entry WHERE subject IN ({marks}) AND idx > {after}"
+        many = f"SELECT idx FROM subject WHERE key IN ({marks}) AND idx > {after}"
+        return f"({one} UNION {many}) s CROSS JOIN entry e ON e.idx = s.idx", self.keys * 2
 
 
 def _condition(database: sqlite3.Connection, query: Query) -> _Condition | None:
@@ -237,7 +253,7 @@ def _condition(database: sqlite3.Connection, query: Query) -> _Condition | None:
     )
     for column, texts in wanted:
         if texts:
-            numbers = {number for text in texts for number in _numbers(database, text, begins=column == "kind")}
+            numbers = {number for text in texts for number in _numbers(database, text, column)}
             if not numbers:
                 return None
             parts.append(f"e.{column} IN ({','.join('?' * len(numbers))})")
@@ -262,11 +278,15 @@ def _condition(database: sqlite3.Connection, query: Query) -> _Condition | None:
     return _Condition(" AND ".join(parts), tuple(values), tuple(sorted({_key(one) for one in query.subjects})))
 
 
-def _numbers(database: sqlite3.Connection, text: str, *, begins: bool) -> list[int]:
-    """The numbers of the words that are *text*, or begin with it."""
-    if begins and text.endswith("."):
+def _numbers(database: sqlite3.Connection, text: str, column: str) -> list[int]:
+    """The numbers of the words that *text* stands for in *column*: itself, or what begins with it."""
+    if column == "kind" and text.endswith("."):
         # The slash follows the dot in every encoding of text.
         rows = database.execute("SELECT id FROM word WHERE text >= ? AND text < ?", (text, f"{text[:-1]}/"))
+    elif column == "actor" and text.endswith(":"):
+        # The semicolon follows the colon.
+        whole = (text[:-1], text, f"{text[:-1]};")
+        rows = database.execute("SELECT id FROM word WHERE text = ? OR (text >= ? AND text < ?)", whole)
     else:
         rows = database.execute("SELECT id FROM word WHERE text = ?", (text,))
     return [number for (number,) in rows]

@@ -52,8 +52,8 @@ NOTHING: Final = About(-1, "", "", "", "", "", ())
 class Query:
     """What is looked for: one of the values of every criterion that has any.
 
-    A kind that ends in a dot stands for all that begin so (``licence.``). *since* and *until* are aware; the first is
-    in the span, the last is not.
+    A kind that ends in a dot stands for all that begin so (``licence.``), an actor that ends in a colon for a
+    department and all its posts (``RS:``). *since* and *until* are aware; the first is in the span, the last is not.
     """
 
     actors: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ class Query:
         since, until = self.span
         return (
             (not self.kinds or any(kind_fits(kind, about.kind) for kind in self.kinds))
-            and (not self.actors or about.actor in self.actors)
+            and (not self.actors or any(actor_fits(actor, about.actor) for actor in self.actors))
             and (not self.resources or about.resource in self.resources)
             and (not self.purposes or about.purpose in self.purposes)
             and (not self.outcomes or about.outcome in self.outcomes)
@@ -176,6 +176,11 @@ def scan(log: PinnedLog, query: Query, start: int = 0, end: int | None = None) -
 def kind_fits(wanted: str, kind: str) -> bool:
     """Whether *kind* is *wanted*, or begins with it where it ends in a dot."""
     return kind == wanted or (wanted.endswith(".") and kind.startswith(wanted))
+
+
+def actor_fits(wanted: str, actor: str) -> bool:
+    """Whether *actor* is *wanted*, or the department or a post of it where that ends in a colon."""
+    return actor == wanted or (wanted.endswith(":") and (actor == wanted[:-1] or actor.startswith(wanted)))
 
 
 def micros(moment: datetime) -> int:

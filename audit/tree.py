@@ -94,6 +94,27 @@ def inclusion_path(index: int, size: int, read: Subtrees) -> tuple[bytes, ...]:
     return tuple(reversed(path))
 
 
+def path_spans(index: int, size: int) -> tuple[tuple[int, int], ...]:
+    """Of which leaves, from the first to before the last, each hash of `inclusion_path` is the root; in its order.
+
+    Raises:
+        ValueError: *index* is not below *size*.
+    """
+    if not 0 <= index < size:
+        raise ValueError(f"index {index} is not in a tree of {size}")
+    spans: list[tuple[int, int]] = []
+    low, high = 0, size
+    while high - low > 1:
+        middle = low + _split(high - low)
+        if index < middle:
+            spans.append((middle, high))
+            high = middle
+        else:
+            spans.append((low, middle))
+            low = middle
+    return tuple(reversed(spans))
+
+
 def consistency_path(old: int, new: int, read: Subtrees) -> tuple[bytes, ...]:
     """PROOF(old, D[new]) of RFC 6962 §2.1.2; empty when *old* is 0 or *new*.
 

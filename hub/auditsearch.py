@@ -14,7 +14,7 @@ from audit.errors import LogUnavailableError
 from audit.pinned import PinnedLog
 from audit.sampling import sample
 from audit.searchindex import SearchIndex
-from audit.searching import describe, scan
+from audit.searching import Hit, describe, scan
 from hub.auditing import KINDS, replay
 from hub.evidence import log_verifiers
 from hub.keeping.fates import index_file
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from audit.notes import Verifier
-    from audit.searching import Hit, Query
+    from audit.searching import Query
     from catalog.model import ResponsibilityList
     from hub.actors import Actor
     from hub.evidence import Evidence
@@ -102,6 +102,28 @@ class Desk:
     def find(self, query: Query, *, reading: bool = False) -> Iterator[Hit]:
         """As `search`, for a view that has recorded what it asks."""
         return scan(self.log, query) if reading else self.index.find(query)
+
+    def newest(self, query: Query, *, skip: int, limit: int) -> tuple[int, list[Hit]]:
+        """As `search`, the newest first: how many there are, and *limit* of them after *skip*. Recorded first.
+
+        Their number is the index's word; each entry is read and proven. Where the index cannot be written, all is read.
+
+        Raises:
+            EvidenceUnavailableError, LogDamagedError, IndexDamagedError
+        """
+        self.record("search", query, skip=skip)
+        if not self.cover():
+            every = list(scan(self.log, query))
+            return len(every), every[::-1][skip : skip + limit]
+        total, places = self.index.newest(query, skip=skip, limit=limit)
+        found = []
+        for place in places:
+            data = self.log.entry(place)
+            about = describe(data)
+            # The index finds by a part of a subject's hash; and it may lie.
+            if query.fits(about):
+                found.append(Hit(place, data, about))
+        return total, found
 
     def cover(self, progress: Callable[[int, int], None] | None = None) -> bool:
         """Bring the index up to the log; False where it cannot be written, so that the rest will be read."""

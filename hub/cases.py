@@ -20,7 +20,7 @@ from hub.errors import CaseConflictError, CaseUnknownError
 from hub.identifiers import new_identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import date
 
     from sqlalchemy.engine import Connection
@@ -93,6 +93,7 @@ class Wanted(TypedDict, total=False):
     opener: str | None
     answerer: str | None
     resource: str | None
+    resources: Sequence[str]  # one of these
     open_: bool | None
     value: Mapping[str, str | None]  # texts of its content
 
@@ -381,6 +382,8 @@ def _conditions(kind: str | None, wanted: Wanted) -> Iterator[sa.ColumnElement[b
     columns: dict[str, object] = {"kind": kind, "open": wanted.get("open_")}
     columns |= {name: wanted.get(name) for name in ("state", "opener", "answerer", "resource")}
     texts = wanted.get("value", {})
+    if "resources" in wanted:
+        yield CaseRow.resource.in_(wanted["resources"])
     yield from (getattr(CaseRow, name) == value for name, value in columns.items() if value is not None)
     yield from (CaseRow.value[name].as_string() == text for name, text in texts.items() if text is not None)
 

@@ -77,6 +77,15 @@ CASE_STATES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "void": ("could not be carried out", "未能执行"),
     },
 }
+# What a grant's state is called: (English, Chinese).
+GRANT_STATES: Final[dict[str, tuple[str, str]]] = {
+    "in_force": ("in force", "有效"),
+    "suspended": ("suspended", "已暂停"),
+    "expired": ("expired", "已到期"),
+    "revoked": ("revoked", "已撤销"),
+    "handed_back": ("handed back", "已交回"),
+    "replaced": ("replaced", "已替代"),
+}
 
 
 def state_text(kind: str, state: str, lang: str) -> str:

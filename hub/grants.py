@@ -44,6 +44,7 @@ __all__ = [
     "get",
     "hand_back",
     "issue_key",
+    "overseers_of",
     "plain",
     "provider_of",
     "resume",
@@ -132,16 +133,21 @@ def find(
     consumer: str | None = None,
     resource: str | None = None,
     concerning: str | None = None,
+    provider: str | None = None,
     ended: bool | None = None,
     limit: int = MAX_FOUND,
     offset: int = 0,
 ) -> tuple[GrantRecord, ...]:
     """Grants, the newest first. *concerning* a department: those it holds and those on what it provides.
 
+    *provider*: only those on what this department provides.
+
     *ended*: only those that were ended (True) or were not (False); an expired grant was not ended by anyone.
     """
     query = sa.select(GrantRow.__table__).where(
-        *_conditions(office, consumer=consumer, resource=resource, concerning=concerning, ended=ended)
+        *_conditions(
+            office, consumer=consumer, resource=resource, concerning=concerning, provider=provider, ended=ended
+        )
     )
     query = query.order_by(GrantRow.given_at.desc(), GrantRow.id).limit(min(limit, MAX_FOUND)).offset(offset)
     with office.control.reading() as connection:
@@ -154,16 +160,25 @@ def count(
     consumer: str | None = None,
     resource: str | None = None,
     concerning: str | None = None,
+    provider: str | None = None,
     ended: bool | None = None,
 ) -> int:
     """How many fit; see `find`."""
-    conditions = _conditions(office, consumer=consumer, resource=resource, concerning=concerning, ended=ended)
+    conditions = _conditions(
+        office, consumer=consumer, resource=resource, concerning=concerning, provider=provider, ended=ended
+    )
     with office.control.reading() as connection:
         return int(connection.execute(sa.select(sa.func.count()).select_from(GrantRow).where(*conditions)).scalar_one())
 
 
 def _conditions(
-    office: Office, *, consumer: str | None, resource: str | None, concerning: str | None, ended: bool | None
+    office: Office,
+    *,
+    consumer: str | None,
+    resource: str | None,
+    concerning: str | None,
+    provider: str | None,
+    ended: bool | None,
 ) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
     if consumer is not None:
@@ -171,11 +186,16 @@ def _conditions(
     if resource is not None:
         found.append(GrantRow.resource == resource)
     if concerning is not None:
-        own = [r.code for r in office.list_.resources if r.provider == concerning]
-        found.append(sa.or_(GrantRow.consumer == concerning, GrantRow.resource.in_(own)))
+        found.append(sa.or_(GrantRow.consumer == concerning, GrantRow.resource.in_(_provided(office, concerning))))
+    if provider is not None:
+        found.append(GrantRow.resource.in_(_provided(office, provider)))
     if ended is not None:
         found.append(GrantRow.revoked_at.is_not(None) if ended else GrantRow.revoked_at.is_(None))
     return found
+
+
+def _provided(office: Office, department: str) -> list[str]:
+    return [resource.code for resource in office.list_.resources if resource.provider == department]
 
 
 def use_of(control: Control, grant: str, *, on: datetime) -> Use:
@@ -329,7 +349,7 @@ def _rest(office: Office, id_: str, step: str, *, actor: Actor, reason: str) -> 
     need_text("reason", reason)
     with office.cases.begin() as transaction:
         known = _read(transaction.connection, id_, hold=True)
-        _need(actor, _overseers(office, known.grant))
+        _need(actor, overseers_of(office, known.grant))
         _require(known, step, transaction.at)
         if step == "resume" and known.suspended_by and known.suspended_by == office.list_.office:
             # What the office has stopped, the office lets go on.
@@ -367,7 +387,7 @@ def _end(office: Office, id_: str, how: str, *, actor: Actor, reason: str) -> Gr
     with office.cases.begin() as transaction:
         known = _read(transaction.connection, id_, hold=True)
         holder = (known.grant.consumer,)
-        _need(actor, holder if how == HANDED_BACK else _overseers(office, known.grant))
+        _need(actor, holder if how == HANDED_BACK else overseers_of(office, known.grant))
         if known.state(transaction.at) != how:
             _require(known, _ENDINGS[how], transaction.at)
             transaction.connection.execute(
@@ -403,7 +423,7 @@ def shrink(office: Office, grant: str, less: Less, *, actor: Actor, reason: str)
     with office.cases.begin() as transaction:
         known = _read(transaction.connection, grant, hold=True)
         old = known.grant
-        _need(actor, (old.consumer, *_overseers(office, old)))
+        _need(actor, (old.consumer, *overseers_of(office, old)))
         _require(known, "shrink", transaction.at)
         successor = _lessened(old, less, list_, transaction)
         index = _insert(transaction, successor, by=str(actor), suspended_by=known.suspended_by)
@@ -457,7 +477,8 @@ STEPS: Final[Mapping[str, Callable[..., GrantRecord]]] = {
 }
 
 
-def _overseers(office: Office, grant: Grant) -> tuple[str, ...]:
+def overseers_of(office: Office, grant: Grant) -> tuple[str, ...]:
+    """The departments that may stop or lessen *grant* beside its holder: its provider, and the office of the list."""
     return tuple(dict.fromkeys(d for d in (provider_of(office, grant), office.list_.office) if d))
 
 

@@ -82,8 +82,9 @@ def plans(office: Office, codes: Sequence[str] = ()) -> list[Plan]:
         known = {}
     wanted = [resource for resource in office.list_.resources if not codes or resource.code in codes]
     troubles = {name: _trouble(office.settings, name) for name in {resource.source.system for resource in wanted}}
-    lights = {found.resource: found.light for found in watching.board(office)}
-    newest = {report.resource: report for report in loads.latest(office.control, well=True)}
+    lights = {code: found.light for code, found in watching.lights_of(office, wanted).items()}
+    among = [resource.code for resource in wanted]
+    newest = {report.resource: report for report in loads.latest(office.control, well=True, among=among)}
     found = []
     with storing.open_warehouse(office.settings) as house:
         for resource in wanted:

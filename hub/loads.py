@@ -78,9 +78,13 @@ def of_run(control: Control, run: str) -> list[LoadReport]:
     return _reports(control, select(Load.__table__).where(Load.run == run).order_by(Load.id))
 
 
-def latest(control: Control, *, well: bool = False) -> list[LoadReport]:
-    """The newest load of every resource, by resource code; where *well*, the newest that went well as usual or full."""
+def latest(control: Control, *, well: bool = False, among: Collection[str] | None = None) -> list[LoadReport]:
+    """The newest load of every resource, by resource code; where *well*, the newest that went well as usual or full.
+
+    *among*: of these resources only (None: of all).
+    """
     newest = select(func.max(Load.id)).group_by(Load.resource)
+    newest = newest if among is None else newest.where(Load.resource.in_(among))
     if well:
         newest = newest.where(Load.outcome.in_((LOADED, UNCHANGED)), Load.mode.in_(("usual", "full")))
     return _reports(control, select(Load.__table__).where(Load.id.in_(newest)).order_by(Load.resource))
@@ -118,13 +122,17 @@ def running(control: Control) -> list[LoadReport]:
     return _reports(control, select(Load.__table__).where(Load.outcome == RUNNING).order_by(Load.id))
 
 
-def successes(control: Control) -> dict[str, datetime]:
-    """Resource code → when its last load succeeded (UTC). One of a range or of rejected rows does not count."""
+def successes(control: Control, *, among: Collection[str] | None = None) -> dict[str, datetime]:
+    """Resource code → when its last load succeeded (UTC). One of a range or of rejected rows does not count.
+
+    *among*: of these resources only (None: of all).
+    """
     query = (
         select(Load.resource, func.max(Load.finished).label("finished"))
         .where(Load.outcome.in_((LOADED, UNCHANGED)), Load.mode.in_(("usual", "full")), Load.finished.is_not(None))
         .group_by(Load.resource)
     )
+    query = query if among is None else query.where(Load.resource.in_(among))
     with control.reading() as connection:
         return {row.resource: row.finished for row in connection.execute(query)}
 

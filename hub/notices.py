@@ -153,6 +153,13 @@ def tray(control: Control, department: str, *, unread_only: bool = True, limit: 
         return tuple(Told(**row_dict(row)) for row in rows)
 
 
+def unread_count(control: Control, department: str) -> int:
+    """How many notices *department* has not read."""
+    unread = sa.select(sa.func.count()).where(Notice.department == department, Notice.read_at.is_(None))
+    with control.reading() as connection:
+        return int(connection.execute(unread).scalar_one())
+
+
 def mark_read(control: Control, id_: int, *, actor: Actor, at: datetime) -> bool:
     """Take a notice out of the tray of the actor's department; whether it lay there."""
     with control.writing() as connection:

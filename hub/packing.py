@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from audit.entry import Entry
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from audit.searching import Query
+    from audit.verifiers import PublicKey
     from hub.auditsearch import Desk
     from hub.settings import Settings
 
+_RANGE: Final = re.compile(r"([0-9]{1,15})(?:-([0-9]{1,15}))?", re.ASCII)
 EXPORTED: Final = "audit.exported"
 MAX_ENTRIES: Final = 10_000
 MAX_SUBJECTS: Final = 500  # an entry has 65,535 bytes
@@ -89,6 +92,32 @@ def pack(
     )
     _record(desk, asked, places, data, bodies=bool(found))
     return data
+
+
+def places_of(text: str) -> list[int]:
+    """The numbers of entries that *text* names, as ``1,5,9-12``.
+
+    Raises:
+        QueryInvalidError: it names none, or more than a pack has.
+    """
+    found: list[int] = []
+    for part in text.replace("，", ",").split(","):
+        match = _RANGE.fullmatch(part.strip())
+        first = int(match[1]) if match else 0
+        last = int(match[2] or match[1]) if match else -1
+        if last < first or last - first > MAX_ENTRIES:
+            raise QueryInvalidError(
+                where="entries",
+                why="numbers or ranges are wanted, as 1,5,9-12",
+                why_zh="应为序号或范围，如 1,5,9-12",
+            )
+        found += range(first, last + 1)
+    return found
+
+
+def names_of(keys: Sequence[PublicKey]) -> dict[str, str]:
+    """The log's *keys* as a pack names them: the first ``log``."""
+    return {("log" if not number else f"log-{number + 1}"): key.to_text() for number, key in enumerate(keys)}
 
 
 def _add_body(desk: Desk, index: int, digest: str, found: dict[int, bytes], terms: dict[str, bytes]) -> None:

@@ -69,7 +69,8 @@ class Settings:
     ``ZHENGTONG_TRACING`` (``on``: spans for OpenTelemetry), ``ZHENGTONG_STOP_SECONDS`` (how long a server that was told
     to stop says so before it does); ``ZHENGTONG_LICENCE_SUITE`` (by which suite new licences are signed),
     ``ZHENGTONG_LICENCE_SECOND`` (by which suite bundles bear a second signature; ``off``: none),
-    ``ZHENGTONG_SIGNERS`` (the file that says which of their keys others keep).
+    ``ZHENGTONG_SIGNERS`` (the file that says which of their keys others keep); ``ZHENGTONG_PORTAL_CODES`` (``off``:
+    nobody is made to set up one-time codes for the portal, as in a demonstration).
     """
 
     home: Path
@@ -115,6 +116,7 @@ class Settings:
     licence_suite: str = DEFAULT_LICENCE_SUITE
     licence_second: str = ""
     signers_file: Path | None = None
+    portal_codes: bool = True
 
     @classmethod
     def from_environment(cls, environ: dict[str, str] | None = None) -> Settings:
@@ -170,6 +172,7 @@ class Settings:
             licence_suite=env.get("ZHENGTONG_LICENCE_SUITE", DEFAULT_LICENCE_SUITE).strip().lower(),
             licence_second=_unless_off(env.get("ZHENGTONG_LICENCE_SECOND", "off")),
             signers_file=_path(env.get("ZHENGTONG_SIGNERS")),
+            portal_codes=env.get("ZHENGTONG_PORTAL_CODES", "on").strip().lower() not in _OFF,
         )
 
     @classmethod

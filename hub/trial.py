@@ -12,6 +12,7 @@ from datetime import timedelta
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
+from catalog import masks
 from catalog.decide import ACTIONS, Grant, Policy
 from catalog.model import ShareType
 from hub import receipts
@@ -19,11 +20,11 @@ from hub.invocation import Invocation
 from hub.sandbox.samples import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from catalog.decide import Rights
-    from catalog.model import ResponsibilityList
+    from catalog.model import InformationResource, Mask, ResponsibilityList
     from hub.invocation import Prepared
     from hub.receipts import Promised
     from hub.recording import Attempt
@@ -61,6 +62,20 @@ class Trial(Invocation):
             if self._made is None or self._made[0] != list_.version:
                 self._made = (list_.version, Sandbox(list_))
             return self._made[1]
+
+    def sample(
+        self, list_: ResponsibilityList, resource: InformationResource, shown: Mapping[str, Mask], most: int
+    ) -> list[dict[str, object]]:
+        """The first made-up rows of *resource*, at *most* so many: of each the fields in *shown*, masked as it says.
+
+        Raises:
+            SampleNotMadeError: none can be made of it.
+        """
+        rows = self.rows(list_)
+        made = (rows.row(resource, n) for n in range(min(most, rows.count(resource))))
+        return [
+            {name: masks.apply(mask, row[name], key=self._mask_key) for name, mask in shown.items()} for row in made
+        ]
 
     def _rights(self, attempt: Attempt, department: str) -> Rights:
         list_ = attempt.view.list

@@ -88,6 +88,13 @@ def count(control: Control, log: Log) -> int:
         read += end - position
 
 
+def by_day(control: Control, grant: str, *, since: str) -> dict[str, int]:
+    """Calls under *grant* by day, from the day *since* on, as last counted; days without calls are left out."""
+    query = sa.select(GrantUsage.day, GrantUsage.calls).where(GrantUsage.grant == grant, GrantUsage.day >= since)
+    with control.reading() as connection:
+        return {row.day: int(row.calls) for row in connection.execute(query.order_by(GrantUsage.day))}
+
+
 class Usage:
     """How often grants were used today, for quotas. Safe for many threads; each process has its own.
 

@@ -26,7 +26,7 @@ INGESTION = ROOT / "docs" / "ingestion.md"
 # What departments' staff, operators and clerks read is there in both languages, the same paper under the same name.
 TRANSLATED = (
     "api.md", "calling.md", "catalogue.md", "ingestion.md", "licences.md", "log-format.md", "operations.md",
-    "sources.md", "threats.md", "verifying.md",
+    "portal.md", "sources.md", "threats.md", "verifying.md",
 )  # fmt: skip
 PAIRS = [(ROOT / "docs" / name, ROOT / "docs" / "zh" / name) for name in TRANSLATED]
 SKIPPED_FOLDERS = frozenset({".git", ".venv", "var", "build", "dist", "node_modules"})

@@ -306,7 +306,7 @@ def kinds_written() -> set[str]:
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
                 continue
-            if node.func.attr in {"append", "record", "draft"} and node.args:
+            if node.func.attr in {"append", "record", "draft", "_record"} and node.args:
                 found |= {text for text in texts_in(node.args[0], names) if ENTRY.fullmatch(text)}
     # Called by its module's name where it is written.
     found.add(licence.population.files.TOTALS_ENTRY)

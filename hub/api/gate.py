@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import traceback
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fastapi import FastAPI
 from starlette.responses import Response
@@ -42,11 +42,12 @@ class HubApp(FastAPI):
     """The framework's application, which calls pass by on their way to `hub.api.fast`.
 
     *api_scheme* is how clients call it, where a proxy terminates TLS and a plain request arrives; "": as it arrives.
-    *journal* is who is told of requests; None: nobody.
+    *journal* is who is told of requests; None: nobody. *pages* are for people, at all addresses that they own.
     """
 
     api_scheme = ""
     journal: Journal | None = None
+    pages: Pages | None = None
     lifecycle = LIFECYCLE
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,7 +82,10 @@ class HubApp(FastAPI):
 
     async def _framework(self, scope: Scope, receive: Receive, sending: _Sending) -> None:
         try:
-            await super().__call__(scope, receive, sending)
+            if self.pages is not None and self.pages.owns(scope["path"]):
+                await self.pages(scope, receive, sending)
+            else:
+                await super().__call__(scope, receive, sending)
         except Exception as error:  # noqa: BLE001 - step 5: whatever it is, the client is told that nothing was done
             # Where, and of what kind; its text could quote the request.
             where = "".join(traceback.format_tb(error.__traceback__))
@@ -103,6 +107,16 @@ class HubApp(FastAPI):
         if code:
             with suppress(HubError):
                 seen.resource = code if code in self.state.service.standing.latest().list.by_code else ""
+
+
+class Pages(Protocol):
+    """An application of pages beside the API."""
+
+    def owns(self, path: str) -> bool:
+        """Whether *path* is an address of theirs."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
 
 
 class _Sending:

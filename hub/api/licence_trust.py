@@ -157,14 +157,21 @@ def _add_history(app: FastAPI) -> None:
     @app.get("/v1/status/{name}/history", response_model=HistoryShape, responses=documented(404, 422, 503))
     def history(request: Request, name: str, time: Annotated[int, Query(ge=0, le=MAX_NUMBER)]) -> Response:
         """What proves offline what the list said at `time` (POSIX seconds): see `licence.status.history`."""
-        service = doors.service(request)
-        number = _number_at(service, name, time)
-        found = [_proved(service, name, number, whole=True)]
-        if number < _count(service, name):
-            found.append(_proved(service, name, number + 1, whole=False))
-        return Response(
-            to_json(status_uri(name), found), media_type="application/json", headers={"cache-control": REVALIDATE}
-        )
+        _, proof = past_of(doors.service(request), name, time)
+        return Response(proof, media_type="application/json", headers={"cache-control": REVALIDATE})
+
+
+def past_of(service: Service, name: str, time: int) -> tuple[str, str]:
+    """The token of the list *name* that held at *time* (POSIX), and the history that proves it.
+
+    Raises:
+        NotFoundError: there is no such list, or none of its versions held then.
+    """
+    number = _number_at(service, name, time)
+    found = [_proved(service, name, number, whole=True)]
+    if number < _count(service, name):
+        found.append(_proved(service, name, number + 1, whole=False))
+    return _text(_kept(service, name, number)), to_json(status_uri(name), found)
 
 
 def _add_evidence(app: FastAPI) -> None:

@@ -24,6 +24,7 @@ from hub.api import journal, problems, publishing
 from hub.api.app import create_app
 from hub.api.fast import door_of
 from hub.peers import SHOWN, shown_by
+from hub.portal import app as portal
 from hub.service import Service
 from hub.settings import Settings
 
@@ -145,6 +146,7 @@ def application() -> HubApp:
     journal.speak(settings)
     _end_with_parent()
     app = create_app(settings, open_service=partial(Service.open, patience=publishing.PATIENCE))
+    portal.add_to(app, secure=settings.api_scheme == "https", rates=settings.calls_per_second > 0)
     # What was imported and built by now stays: no collection has to look through it again.
     gc.collect()
     gc.freeze()

@@ -68,8 +68,8 @@ def status(*, as_json: Json = False) -> int:
 @audit.command("hold", help=say("保全正文，期满不删除", "Hold bodies beyond their time"))
 def hold(*, ground: Ground, entries: Entries = None, persons: Keys = None, by: By = None, as_json: Json = False) -> int:
     """Entries by number, or all about a person as looked up, those to come, too."""
-    from hub.cli.evidence import places_of
     from hub.keeping import holds
+    from hub.packing import places_of
 
     with at_desk(by, None, None) as given:
         query = query_of(given, persons=persons)
@@ -126,8 +126,8 @@ def erase(
     as_json: Json = False,
 ) -> int:
     """Entries and proofs stay; what stood behind them is gone for ever and can no longer be replayed."""
-    from hub.cli.evidence import places_of
     from hub.keeping import holds
+    from hub.packing import places_of
 
     with at_desk(by, None, None) as given:
         covered(given, reading=False)

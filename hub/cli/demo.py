@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.clock import SHANGHAI
-from hub.cli import demo_audit, demo_calls, demo_follow, demo_licences, demo_papers
+from hub.cli import demo_audit, demo_calls, demo_follow, demo_licences, demo_papers, demo_people
 from hub.cli.common import action_words, day
 from hub.cli.demo_city import demo_city
 from hub.cli.demo_day import attend
@@ -138,6 +138,7 @@ def _tell(story: Story, airflow: EmbeddedAirflow) -> tuple[int, str]:
         given = story.give_grants()
     _say_grants(story, given)
     demo_calls.register(story)
+    demo_people.tell(story)
     hook = demo_follow.begin(story)
     fresh = manifest.day == 1
     today = story.next_day()

@@ -16,11 +16,20 @@ if TYPE_CHECKING:
 
 def what_next(story: Story, airflow: EmbeddedAirflow, *, hook: str, serving: bool) -> None:
     """Commands that work on what is there now; those that call the API only where it is *serving*."""
+    from hub.demo.entrance import PASSWORD_FILE
+
     out.print(say("接下来可以试试：", "What to type next:"), style="bold")
     for command, what in commands(story, hook=hook, serving=serving):
         out.print(f"  .venv/bin/{command}    # {what}", markup=False)
     if not serving:
         return
+    note(
+        say(
+            f"门户 {story.processes.url}/ （登录名与口令见上，另见 {shown(story.settings.home / PASSWORD_FILE)}）",
+            f"Portal {story.processes.url}/ (logins above; the password is in "
+            f"{shown(story.settings.home / PASSWORD_FILE)})",
+        )
+    )
     api, profiles = story.processes.url, shown(story.systems.profiles)
     note(
         say(

@@ -6,7 +6,6 @@ machine without it, ``python -m audit PACK.zip --key log.vkey`` does the same.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
 
 evidence = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=say("证据包", "Evidence packs"))
 
-_RANGE = re.compile(r"([0-9]{1,15})(?:-([0-9]{1,15}))?", re.ASCII)
-
 
 @evidence.command("pack", help=say("将条目及其证明制成一个文件", "Put entries and their proofs into one file"))
 def pack(
@@ -67,6 +64,7 @@ def pack(
     """Entries by number, or those of a person in a span of time."""
     from audit.pack import check_pack
     from audit.verifiers import Trust
+    from hub.packing import names_of, places_of
     from hub.packing import pack as make
 
     if (entries is None) == (not persons and not subjects):
@@ -88,7 +86,7 @@ def pack(
             query=query,
             bodies=bodies,
             receipts=[path.read_bytes() for path in receipts or ()],
-            keys=_public_keys(given, key_file),
+            keys=names_of(_verifiers(given, key_file)),
         )
         trust = Trust(_verifiers(given, key_file))
     report = check_pack(data, trust)
@@ -142,31 +140,10 @@ def check(
     return {"holds": OK, "unpinned": UNDECIDED}.get(report.verdict, LOG_INVALID)
 
 
-def places_of(text: str) -> list[int]:
-    """The numbers of entries that *text* names, as ``1,5,9-12``."""
-    found: list[int] = []
-    for part in text.split(","):
-        match = _RANGE.fullmatch(part.strip())
-        first = int(match[1]) if match else 0
-        last = int(match[2] or match[1]) if match else -1
-        if last < first or last - first > 10_000:  # noqa: PLR2004 - no pack has more
-            raise typer.BadParameter(
-                say("应为序号或范围，如 1,5,9-12", "numbers or ranges are wanted, as 1,5,9-12"), param_hint="--entries"
-            )
-        found += range(first, last + 1)
-    return found
-
-
 def _verifiers(given: Opened, key_file: Path | None) -> tuple[PublicKey, ...]:
     from hub.evidence import log_verifiers
 
     return pinned(key_file) if given.office is None else log_verifiers(given.office.settings)
-
-
-def _public_keys(given: Opened, key_file: Path | None) -> dict[str, str]:
-    """The keys that go into a pack: the log's first."""
-    texts = [key.to_text() for key in _verifiers(given, key_file)]
-    return {("log" if not number else f"log-{number + 1}"): text for number, text in enumerate(texts)}
 
 
 def add_to(app: typer.Typer) -> None:

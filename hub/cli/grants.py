@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
+from hub.casewords import GRANT_STATES
 from hub.cli.common import By, Concerning, Json, Page, Size, action_words, day, opened
 from hub.cli.language import say
 from hub.cli.output import OK, WAITING, note, out, print_json, table
@@ -34,14 +35,6 @@ KeyOut = Annotated[
     Path | None,
     typer.Option("--out", help=say("写入此文件（权限 0600）", "write it to this file (mode 0600)"), show_default=False),
 ]
-_STATES = {
-    "in_force": ("有效", "in force"),
-    "suspended": ("已暂停", "suspended"),
-    "expired": ("已到期", "expired"),
-    "revoked": ("已撤销", "revoked"),
-    "handed_back": ("已交回", "handed back"),
-    "replaced": ("已替代", "replaced"),
-}
 
 
 @grants.command("list", help=say("查看授权", "List grants"))
@@ -83,7 +76,7 @@ def list_grants(
     rows = (
         [
             one["id"],
-            say(*_STATES[one["state"]]),
+            _state(one["state"]),
             one["consumer"],
             one["resource"],
             action_words(one["actions"]),
@@ -226,9 +219,14 @@ def _told(record: GrantRecord, plain: dict[str, Any], *, as_json: bool) -> int:
     if as_json:
         print_json(plain)
     else:
-        out.print(f"{record.grant.id}  {say(*_STATES[plain['state']])}", markup=False)
+        out.print(f"{record.grant.id}  {_state(plain['state'])}", markup=False)
         note(say("自下一次调用起生效。", "This takes effect from the next call on."))
     return OK
+
+
+def _state(state: str) -> str:
+    en, zh = GRANT_STATES[state]
+    return say(zh, en)
 
 
 def _show(plain: dict[str, Any]) -> None:
@@ -237,7 +235,7 @@ def _show(plain: dict[str, Any]) -> None:
     rows = [
         [
             say("状态", "State"),
-            say(*_STATES[plain["state"]]) + (f"  {plain['ended_why']}" if plain["ended_why"] else ""),
+            _state(plain["state"]) + (f"  {plain['ended_why']}" if plain["ended_why"] else ""),
         ],
         [say("使用方", "Holder"), plain["consumer"]],
         [say("资源", "Resource"), plain["resource"]],

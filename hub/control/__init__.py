@@ -44,6 +44,7 @@ from hub.control.models import (
     UsageState,
     VerifyMiss,
 )
+from hub.control.people_models import DelegationRow, PersonRow, SessionRow
 from hub.control.seal_models import SealApprovalRow, SealRegisterRow, SealRow, SealSignerRow, SealUseRow
 from hub.control.wallet_models import (
     WalletCodeRow,
@@ -67,6 +68,7 @@ __all__ = [
     "ClientRow",
     "Control",
     "ControlState",
+    "DelegationRow",
     "DisputeMark",
     "DocumentPartRow",
     "DocumentSignatureRow",
@@ -88,6 +90,7 @@ __all__ = [
     "Notice",
     "OneTimeCodeRow",
     "PauseRow",
+    "PersonRow",
     "ReconciliationRow",
     "RevocationListRow",
     "SealApprovalRow",
@@ -95,6 +98,7 @@ __all__ = [
     "SealRow",
     "SealSignerRow",
     "SealUseRow",
+    "SessionRow",
     "StatusListRow",
     "UsageState",
     "VerifyMiss",

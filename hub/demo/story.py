@@ -20,6 +20,7 @@ from hub.demo.auditor import Auditor
 from hub.demo.calls import CALLED, MATTER, Calls
 from hub.demo.days import advance
 from hub.demo.documents import Documents, forge_bundle, verdict
+from hub.demo.entrance import give_people
 from hub.demo.faults import REFERENCES
 from hub.demo.follow import Follower
 from hub.demo.granted import give_grants
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from catalog.decide import Grant
     from catalog.model import ResponsibilityList
     from hub.client import Client
+    from hub.demo.entrance import Entrance
     from hub.demo.manifest import CityManifest, DayChanges
     from hub.demo.population import Audited
     from hub.demo.seals import Given
@@ -284,6 +286,10 @@ class Story:
     def licences(self) -> Licences:
         """The licence office, as its departments use it."""
         return Licences(self.office, self.warehouse)
+
+    def register_people(self) -> Entrance:
+        """A person of each duty who may use the portal, and the password of all of them."""
+        return give_people(self.office, self.list_)
 
     def give_seals(self) -> list[Given]:
         """A licence-issuing seal for every issuing department."""

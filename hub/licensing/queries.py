@@ -75,7 +75,7 @@ def checked(downloads: Downloads, data: bytes) -> dict[str, Any]:
     A copy whose term has ended, or that was withdrawn, is said to be so beside the verdict on its signatures.
     """
     office = downloads.office
-    tokens = _status_tokens(office.settings.status)
+    tokens = status_tokens_in(office.settings.status)
     now = office.evidence.clock()
     report = judge(data, TrustStore.load(office.settings.trust), now, status_tokens=tokens)
     verdict = report.verdict.value
@@ -88,7 +88,7 @@ def checked(downloads: Downloads, data: bytes) -> dict[str, Any]:
     return {"verdict": verdict, "copy": copy, "report": json.loads(report.to_json())}
 
 
-def _status_tokens(folder: Path) -> list[str | bytes]:
+def status_tokens_in(folder: Path) -> list[str | bytes]:
     """The newest token of each status list: as a JWT, or as a CWT where that is all there is."""
     tokens: list[str | bytes] = [path.read_text("utf-8") for path in sorted(folder.glob(f"*{SUFFIX}"))]
     compact = sorted(folder.glob(f"*{COMPACT}"))

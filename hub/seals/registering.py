@@ -188,6 +188,16 @@ class Registering(Publishing):
         outdated = self.outdated(rows)
         return [plain(row, outdated) for row in rows]
 
+    def count(self, *, department: str | None = None, state: str | None = None) -> int:
+        """How many seals `find` would give in all."""
+        query = sa.select(sa.func.count()).select_from(SealRow)
+        if department is not None:
+            query = query.where(SealRow.department == department)
+        if state is not None:
+            query = query.where(SealRow.state == state)
+        with self.control.reading() as connection:
+            return int(connection.execute(query).scalar_one())
+
     def picture(self, code: str) -> bytes:
         """The picture of a seal as PNG, made or not yet. Raises: SealUnknownError."""
         with self.control.reading() as connection:

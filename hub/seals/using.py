@@ -282,6 +282,12 @@ class Using(Registering):
             rows = [row_dict(row) for row in connection.execute(query.limit(min(limit, 500)).offset(offset))]
         return [{**row, "at": row["at"].isoformat()} for row in rows]
 
+    def use_count(self, code: str) -> int:
+        """How many uses of a seal `uses` would give in all; one may be of many documents."""
+        with self.control.reading() as connection:
+            query = sa.select(sa.func.count()).select_from(SealUseRow).where(SealUseRow.seal == code)
+            return int(connection.execute(query).scalar_one())
+
     def used(self, code: str) -> int:
         """How many documents a seal was used on. Raises: SealUnknownError."""
         query = sa.select(sa.func.coalesce(sa.func.sum(SealUseRow.count), 0)).where(SealUseRow.seal == code)

@@ -7,22 +7,27 @@ from __future__ import annotations
 
 import difflib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
+from catalog.diff import compare
 from catalog.model import EVERYONE, ShareType, to_plain
 from hub.control import GrantRow, ListVersion, Load
-from hub.errors import ActorInvalidError, ResourceUnknownError
+from hub.errors import ActorInvalidError, ListMissingError, ResourceUnknownError
 from hub.published import list_path
+from hub.published import resource_of as version_resource
 from hub.search.index import search_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from catalog.changes import Change
     from catalog.model import InformationResource, ResponsibilityList
+    from hub.cases import Case
     from hub.office import Office
 
 APPLICATION: Final = "application"  # the kind of case by which data is applied for
@@ -112,26 +117,54 @@ def standing_of(
     Raises:
         ActorInvalidError: the list knows no such department.
     """
+    return standings_of(office, list_, (resource,), department, at)[resource.code]
+
+
+def standings_of(
+    office: Office,
+    list_: ResponsibilityList,
+    resources: Sequence[InformationResource],
+    department: str,
+    at: datetime,
+) -> dict[str, Standing]:
+    """As `standing_of`, of several resources by code, with as many queries as for one."""
     if department not in list_.departments_by_code:
         raise ActorInvalidError(value=department)
+    asked = [one.code for one in resources]
+    query = (
+        sa.select(GrantRow.resource, GrantRow.id, GrantRow.expires)
+        .where(_holds(at), GrantRow.consumer == department, GrantRow.resource.in_(asked))
+        .order_by(GrantRow.expires.desc(), GrantRow.id)
+    )
+    grants: dict[str, list[str]] = {}
+    with office.control.reading() as connection:
+        for code, id_, expires in connection.execute(query):
+            grants.setdefault(code, []).append(f"{id_} → {expires.date().isoformat()}")
+    waiting: dict[str, Case] = {}
+    for case in office.cases.find(APPLICATION, opener=department, resources=asked, open_=True):
+        waiting.setdefault(case.resource, case)
+    return {
+        one.code: _standing(list_, one, department, grants.get(one.code, []), waiting.get(one.code))
+        for one in resources
+    }
+
+
+def _standing(
+    list_: ResponsibilityList,
+    resource: InformationResource,
+    department: str,
+    grants: Sequence[str],
+    waiting: Case | None,
+) -> Standing:
     ground = _withheld(list_, resource, department)
     if resource.provider == department:
         return Standing(department, Access.OWN)
     if ground is not None:
         return Standing(department, Access.NOT_SHARED, ground)
-    query = (
-        sa.select(GrantRow.id, GrantRow.expires)
-        .where(_holds(at), GrantRow.consumer == department, GrantRow.resource == resource.code)
-        .order_by(GrantRow.expires.desc(), GrantRow.id)
-    )
-    with office.control.reading() as connection:
-        grants = connection.execute(query).all()
     if grants:
-        detail = "; ".join(f"{id_} → {expires.date().isoformat()}" for id_, expires in grants)
-        return Standing(department, Access.GRANTED, detail)
-    cases = office.cases.find(APPLICATION, opener=department, resource=resource.code, open_=True, limit=1)
-    if cases:
-        return Standing(department, Access.WAITING, f"{cases[0].id} ({cases[0].state})")
+        return Standing(department, Access.GRANTED, "; ".join(grants))
+    if waiting is not None:
+        return Standing(department, Access.WAITING, f"{waiting.id} ({waiting.state})")
     lines = list_.responsibilities_for(resource.code)
     listed = any(EVERYONE in line.consumers or department in line.consumers for line in lines)
     return Standing(department, Access.APPLY if listed else Access.NOT_ON_LIST)
@@ -198,6 +231,24 @@ def changes(office: Office, resource: str) -> list[dict[str, str]]:
             found.append({"version": version, "published_at": published_at.isoformat(), "change": what})
         before = now
     return found
+
+
+def difference(office: Office, list_: ResponsibilityList, resource: str, old: str, new: str) -> tuple[Change, ...]:
+    """What version *new* changed about *resource* in version *old*; *list_* gives the names of departments.
+
+    Only the resource itself is compared, which takes milliseconds; its lines stand in the difference of the lists.
+    Nothing where one of the two does not hold it, or was archived away.
+    """
+    try:
+        both = [version_resource(office.settings, version, resource) for version in (old, new)]
+    except ListMissingError:
+        return ()
+    pair = [
+        replace(list_, resources=(one,), responsibilities=(), needs=(), prohibitions=())
+        for one in both
+        if one is not None
+    ]
+    return compare(pair[0], pair[1]).changes if len(pair) == len(both) else ()
 
 
 def page_of(

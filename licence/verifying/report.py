@@ -281,6 +281,47 @@ class DocumentReport:
         return "\n".join(lines) + "\n"
 
 
+@dataclass(frozen=True, slots=True)
+class ToldStep:
+    """A step in the words of one language: what `Report.text` says of it, apart."""
+
+    number: int
+    name: str
+    outcome: Outcome
+    outcome_name: str
+    text: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ToldPart:
+    """Steps under what they are about; *title* is "" where the whole report is about one thing."""
+
+    title: str
+    steps: tuple[ToldStep, ...]
+
+
+def told(report: Report, lang: str) -> tuple[ToldPart, ...]:
+    """The steps of *report* in *lang*, for those who lay them out by themselves."""
+    column = 0 if lang == "zh" else 1
+
+    def of(step: Step, name: str) -> ToldStep:
+        outcome = _OUTCOMES[step.outcome][column]
+        notes = tuple(note.text(lang) for note in step.notes)
+        return ToldStep(step.number, name, step.outcome, outcome, step.text(lang), notes)
+
+    if isinstance(report, DocumentReport):
+        return tuple(
+            ToldPart(
+                " ".join(filter(None, (_TITLES[part.section][column], part.label))),
+                tuple(of(step, _NAMES[step.name][column]) for step in part.steps),
+            )
+            for part in report.parts
+        )
+    names = {name: words for name, *words in (*base.STEPS, base.DOCUMENTS)}
+    return (ToldPart("", tuple(of(step, names[step.name][column]) for step in report.steps)),)
+
+
 def simple(report: Report, lang: str) -> str:
     """The verdict and one sentence."""
     return f"{report.verdict.value}\n{report.text(lang).partition(chr(10))[0]}\n"

@@ -161,6 +161,8 @@ class TestAQuery:
             (Query(), True),
             (Query(actors=("GA", "RS")), True),
             (Query(actors=("GA",)), False),
+            (Query(actors=("RS:",)), True),
+            (Query(actors=("R:",)), False),
             (Query(kinds=("invocation.",)), True),
             (Query(kinds=("invocation",)), False),
             (Query(kinds=("licence.",)), False),
@@ -354,6 +356,24 @@ def test_by_the_index_the_same_is_found_as_by_reading(batch, more, asks, tmp_pat
                 assert places(index.find(query)) == places(scan(seen, query))
             index.extend()
         assert list(index.check()) == []
+
+
+def test_a_department_is_found_by_a_colon_with_all_its_posts(log, key, tmp_path):
+    actors = ["RS", "RS:window-1", "RS2:window-1", "GA", "RS:a", "X", "rs:b"]
+    log.append([made(number, actor=actor) for number, actor in enumerate(actors)])
+    index = indexed(log, key, tmp_path / "index")
+    for query, found in ((Query(actors=("RS:",)), [0, 1, 4]), (Query(actors=("RS:a", "GA:")), [3, 4])):
+        assert places(index.find(query)) == places(scan(pinned(log, key), query)) == found
+
+
+def test_the_newest_are_found_first_with_how_many_there_are(log, key, tmp_path):
+    log.append([made(number, actor="GA" if number % 3 == 0 else "RS") for number in range(100)])
+    index = indexed(log, key, tmp_path / "index")
+    assert index.newest(Query(actors=("GA",)), skip=0, limit=3) == (34, [99, 96, 93])
+    assert index.newest(Query(actors=("GA",)), skip=33, limit=3) == (34, [0])
+    assert index.newest(Query(actors=("GA",)), skip=34, limit=3) == (34, [])
+    assert index.newest(Query(actors=("MZ",)), skip=0, limit=3) == (0, [])
+    assert index.newest(Query(subjects=(HASHES[0],), actors=("RS",)), skip=1, limit=2) == (66, [97, 95])
 
 
 def test_what_is_found_is_json_again(log, key, tmp_path):

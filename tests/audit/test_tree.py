@@ -190,3 +190,13 @@ def test_all_paths_at_once_are_those_found_one_by_one(size):
     root, found = tree.paths(b"".join(hashes))
     assert root == tree.root(hashes)
     assert found == [b"".join(tree.inclusion_path(index, size, read)) for index in range(size)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 21])
+def test_the_hashes_of_a_path_stand_for_the_leaves_that_are_told(size):
+    for index in range(size):
+        path = tree.inclusion_path(index, size, tree.subtrees(MANY))
+        spans = tree.path_spans(index, size)
+        assert [tree.root(MANY[low:high]) for low, high in spans] == list(path)
+    with pytest.raises(ValueError, match="not in a tree"):
+        tree.path_spans(size, size)

@@ -41,6 +41,7 @@ json.dump(told, sys.stdout)
 """
 NOUNS = (
     *("list", "resource", "request", "grant", "key", "correct", "demand", "form", "clients"),
+    "people",
     *("ingest", "warehouse", "receipt", "batch", "hooks", "audit", "evidence", "witness"),
     *("licence", "seal", "material", "trust"),
 )

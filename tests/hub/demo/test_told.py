@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from hub.cli import demo, demo_audit, demo_calls, demo_follow, demo_licences, demo_papers
+from hub.cli import demo, demo_audit, demo_calls, demo_follow, demo_licences, demo_papers, demo_people
 from hub.cli.output import DATA_INVALID, LOG_INVALID, OK
 from hub.demo.calls import CALLED, FORGERIES, Denied, Kept, Try
 from hub.demo.documents import Judged, Made, Redeemed
@@ -46,6 +46,7 @@ def chapters(monkeypatch):
     for quiet in ("_say_list", "_say_grants"):
         monkeypatch.setattr(demo, quiet, lambda *_, **__: None)
     monkeypatch.setattr(demo_calls, "register", lambda _: None)
+    monkeypatch.setattr(demo_people, "tell", lambda _: None)
     monkeypatch.setattr(demo_calls, "call", lambda _: (ended["call"], called()))
     monkeypatch.setattr(demo_calls, "keep_receipt", lambda *_: ended["keep"])
     monkeypatch.setattr(demo_calls, "order_batch", lambda _: ended["order"])
