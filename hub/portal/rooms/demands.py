@@ -73,7 +73,7 @@ def asked(visit: Visit) -> dict[str, Any]:
         "matter": form.text("matter"),
         "suspected": form.text("suspected"),
         "matters": [("", visit.say("不限事项", "no matter in particular"))]
-        + [(one.code, f"{one.name} ({one.code})") for one in own],
+        + [(one.code, f"{naming.matter(visit, one.code)} ({one.code})") for one in own],
         "departments": [("", visit.say("不清楚", "not known"))]
         + [(one.code, naming.department(visit, one.code)) for one in list_.departments],
     }
@@ -100,11 +100,10 @@ def shown(visit: Visit) -> dict[str, Any]:
     office = visit.office
     case = office.cases.get(visit.path["id"][:40], demands.KIND)
     suggested = met_by(Demand.from_plain(case.value), visit.list_) if case.open else ()
-    matter = visit.list_.matters_by_code.get(case.value["matter"])
     return {
         **demands.case_plain(case, suggested),
         **_row(visit, case),
-        "matter_name": matter.name if matter is not None else case.value["matter"],
+        "matter_name": naming.matter(visit, case.value["matter"]) if case.value["matter"] else "",
         "suspected_name": naming.department(visit, case.value["suspected"]) if case.value["suspected"] else "",
         "resource_name": naming.resource(visit, case.value["resource"]) if case.value["resource"] else "",
         "possible": [one for one in STEPS[DemandState(case.state)] if visit.has(DUTIES[one])],
