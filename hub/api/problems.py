@@ -19,6 +19,7 @@ from hub.batches import errors as batches_errors
 from hub.changes import errors as changes_errors
 from hub.licensing import document_errors
 from hub.licensing import errors as licensing_errors
+from hub.people import errors as people_errors
 from hub.signing.errors import SigningError
 from hub.signing.requests import TAG
 from hub.webhooks import errors as webhooks_errors
@@ -74,6 +75,9 @@ STATUS: tuple[tuple[type[Known], int], ...] = (
     (errors.GrantError, 422),
     (errors.QuotaExhaustedError, 429),
     (errors.TooFastError, 429),
+    (people_errors.SignInRefusedError, 403),
+    (people_errors.CodeRefusedError, 403),
+    (people_errors.SignInWaitsError, 429),
     (errors.KindUnknownError, 404),
     (errors.LicenceUnknownError, 404),
     (errors.LicenceExistsError, 409),

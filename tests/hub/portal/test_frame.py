@@ -10,6 +10,7 @@ import pytest
 
 from hub.api.limits import Buckets
 from hub.people import Duty
+from hub.portal import answering, errors
 from hub.portal.app import OF_THE_API, doors
 from hub.portal.rendering import environment, static_files, static_url
 from hub.portal.rooms import home
@@ -137,6 +138,13 @@ def test_files_are_kept_for_ever_under_an_address_of_their_bytes(browser):
         assert answer.status_code == 200
         assert "immutable" in answer.headers["cache-control"]
     assert browser.see("/static/x/../../etc/passwd").status_code == 404
+
+
+def test_every_error_of_a_page_has_a_status_of_what_to_do_next():
+    own = [one for one in vars(errors).values() if isinstance(one, type) and one.__module__ == errors.__name__]
+    assert own
+    assert [one for one in own if answering._status(one.__new__(one)) == 500] == []
+    assert answering._status(answering._SettleFirstError()) == 403
 
 
 def test_language_and_elder_mode_are_remembered(browser):
