@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -42,6 +43,20 @@ def test_processes_may_upgrade_at_once(empty_url):
     control = Control(open_engine(empty_url))
     assert control.generation() == 1
     control.close()
+
+
+def test_many_may_open_a_new_file_at_once(tmp_path):
+    def enter(url):
+        control = Control(open_engine(url))
+        together.wait(timeout=60)
+        with control.reading():
+            pass
+        control.close()
+
+    together = threading.Barrier(6)
+    with ThreadPoolExecutor(6) as pool:
+        for new in range(20):
+            list(pool.map(enter, [f"sqlite:///{tmp_path / f'{new}.sqlite'}"] * 6))
 
 
 def test_sqlite_is_in_wal_mode_with_full_sync(tmp_path):
