@@ -83,7 +83,7 @@ class Entry:
                 (two forms of one entry would be two leaves).
         """
         try:
-            plain = json.loads(data.decode(), parse_int=_integer)
+            plain = _DECODER.decode(data.decode())
         except (ValueError, RecursionError) as error:
             raise EntryInvalidError(problem="no UTF-8 JSON") from error
         if not isinstance(plain, dict) or plain.keys() != _FIELDS:
@@ -111,6 +111,9 @@ def _integer(text: str) -> float:
     """A whole double from 2^53 to 10^21 is written without a point (RFC 8785); it comes back as the double it was."""
     number = int(text)
     return number if abs(number) <= canonical.MAX_INTEGER else float(text)
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer)
 
 
 def seal_body(body: Mapping[str, Any], salt: bytes) -> str:

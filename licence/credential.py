@@ -44,6 +44,7 @@ _TAKEN = _REQUIRED | _OPTIONAL
 # A disclosure as nearly all are, read without a JSON parser: texts alone, without escapes, the salt in base64url.
 _PLAIN = re.compile(rb'\["[A-Za-z0-9_-]{22,}", ?"([A-Za-z][A-Za-z0-9_]{0,63})", ?"([^"\\\x00-\x1f]*)"\]')
 _WHAT = "credential"
+_DISCLOSURE = "disclosure"
 Claim = str | bool
 
 
@@ -72,14 +73,22 @@ class Disclosure:
         Raises:
             FormatError: not canonical base64url of a three-element array of salt, name and text or truth value.
         """
-        what = "disclosure"
-        if len(encoded) > MAX_DISCLOSURE_BYTES:
-            raise FormatError("too_large", what=what, limit=MAX_DISCLOSURE_BYTES)
-        data = jose.b64url_decode(encoded, what)
+        return cls.parse_each([encoded])[0]
+
+    @classmethod
+    def parse_each(cls, encoded: Sequence[str]) -> tuple[Disclosure, ...]:
+        """As `parse`, of several."""
+        if max(map(len, encoded), default=0) > MAX_DISCLOSURE_BYTES:
+            raise FormatError("too_large", what=_DISCLOSURE, limit=MAX_DISCLOSURE_BYTES)
+        return tuple(map(cls._read, encoded, jose.b64url_decode_each(encoded, _DISCLOSURE)))
+
+    @classmethod
+    def _read(cls, encoded: str, data: bytes) -> Disclosure:
+        what = _DISCLOSURE
         plain = _PLAIN.fullmatch(data)
-        if plain is not None and plain[1].decode("ascii") not in _TAKEN:
+        if plain is not None and (name := plain[1].decode("ascii")) not in _TAKEN:
             try:
-                return cls(encoded, plain[1].decode("ascii"), plain[2].decode("utf-8"))
+                return cls(encoded, name, plain[2].decode("utf-8"))
             except UnicodeDecodeError:
                 raise FormatError("json_invalid", what=what) from None
         parts = jose.strict_json(data, what)
@@ -242,7 +251,7 @@ def parse(text: str) -> Credential:
     payload = jws.payload
     if not set(payload) >= _REQUIRED or not set(payload) <= _REQUIRED | _OPTIONAL:
         raise FormatError("unknown_member", what=f"{_WHAT} payload")
-    disclosures = tuple(Disclosure.parse(e) for e in encoded)
+    disclosures = Disclosure.parse_each(encoded)
     _match(disclosures, _digests(payload))
     return Credential(
         jws=jws,

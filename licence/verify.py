@@ -28,7 +28,7 @@ from licence.report import STEPS, Note, Outcome, Step, Verdict, VerificationRepo
 from licence.steps import SKEW, Finding, failed, iso, open_question, params_of, skipped, time_of
 from licence.suites import suite_of_key
 from licence.trust import fingerprint
-from licence.verify_status import check_status
+from licence.verify_status import STATUS_CACHE, check_status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -247,7 +247,7 @@ def _check_log(
         # A wallet holds the licence as it was sealed for its key, which is an entry of its own.
         entry = _entry(bundle.entry, LICENCE_ENTRY, *([] if found.holder is None else [BOUND_ENTRY]))
         _compare_entry(entry, found)
-        proof, checkpoint = _prove(bundle.entry, bundle.proof, trust)
+        proof, checkpoint = _prove(bundle.entry, bundle.proof, trust.log_verifiers)
         _check_status_entry(bundle, found, trust)
     except FormatError as fault:
         return failed(fault)
@@ -288,13 +288,13 @@ def _compare_entry(entry: Entry, found: credential.Credential) -> None:
             raise FormatError("log_entry_differs", sub_indication=_LOG_INVALID, fact=name)
 
 
-def _prove(entry: bytes, text: str, trust: TrustStore) -> tuple[LogProof, Checkpoint]:
+def _prove(entry: bytes, text: str, verifiers: tuple[PublicKey, ...]) -> tuple[LogProof, Checkpoint]:
     try:
         # `extra` is not authenticated by anything; we write none, so any was added by someone else.
         if "\nextra " in text.partition("\n\n")[0]:
             raise FormatError("log_proof_invalid", sub_indication=_LOG_INVALID)
         proof = LogProof.from_text(text)  # takes one form of each proof alone
-        checkpoint = _checkpoint(proof.checkpoint, trust.log_verifiers)
+        checkpoint = _checkpoint(proof.checkpoint, verifiers)
         verify_inclusion(leaf_hash(entry), proof.index, checkpoint.size, proof.path, checkpoint.root)
     except CheckpointInvalidError:
         raise FormatError("log_key_untrusted", sub_indication=_LOG_INVALID) from None
@@ -314,11 +314,17 @@ def _check_status_entry(bundle: LicenceBundle, found: credential.Credential, tru
         return
     if bundle.status_entry is None or bundle.status_proof is None or bundle.status_token is None:
         raise FormatError("status_entry_incomplete", sub_indication=_LOG_INVALID)
-    entry = _entry(bundle.status_entry, STATUS_ENTRY)
-    token = bundle.status_token
-    if entry.facts.get("uri") != found.status.uri or entry.facts.get("token") != status.token_digest(token):
+    uri, digest = _published(bundle.status_entry, bundle.status_proof, trust.log_verifiers)
+    if uri != found.status.uri or digest != status.token_digest(bundle.status_token):
         raise FormatError("status_entry_differs", sub_indication="HASH_FAILURE")
-    _prove(bundle.status_entry, bundle.status_proof, trust)
+
+
+@lru_cache(maxsize=STATUS_CACHE)
+def _published(entry: bytes, proof: str, verifiers: tuple[PublicKey, ...]) -> tuple[object, object]:
+    """The address and token digest of a list that the log proves was published; cached, as one covers many licences."""
+    facts = _entry(entry, STATUS_ENTRY).facts
+    _prove(entry, proof, verifiers)
+    return facts.get("uri"), facts.get("token")
 
 
 def _check_validity(found: credential.Credential, at: datetime) -> Finding:

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 class Work:
     """What is called again and again with a number that never comes back; one call does *per_call* licences.
 
-    *count* is how many calls make a round; a quick run makes a tenth of them.
+    *count* is how many calls make a round; a quick run makes a tenth of them, but *at_least* so many.
     """
 
     do: Callable[[int], object]
     count: int
     per_call: int = 1
+    at_least: int = 3
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,13 @@ def take(measure: Measure, *, quick: bool) -> dict[str, Any]:
     """Licences a second: ours, the peers', and the ratio to the first peer."""
     rounds = 3 if quick else 9
     works = {"": measure.ours, **measure.peers}
-    counts = {name: max(work.count // 10, 3) if quick else work.count for name, work in works.items()}
+    counts = {name: max(work.count // 10, work.at_least) if quick else work.count for name, work in works.items()}
     done = dict.fromkeys(works, 0)
     found: dict[str, list[float]] = {name: [] for name in works}
     for number in range(rounds):
         for name, work in works.items():
             # The first calls fill caches that a running issuer has full.
-            for _ in range(3 if number == 0 else 0):
+            for _ in range(work.at_least if number == 0 else 0):
                 work.do(done[name])
                 done[name] += 1
             begin = time.perf_counter()

@@ -15,6 +15,7 @@ import hashlib
 import unicodedata
 from array import array
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -32,7 +33,7 @@ from hub.storing import open_warehouse
 from licence.lifecycle.dossier import TWO_PERSONS, same_person
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     from catalog.decide import Grant
     from licence.model import LicenceKind
@@ -103,10 +104,10 @@ class Batches(Issuing):
         order = Order(kind, by, reason, ground, second=second)
         total = plan.counts[OK] + finished
         issued = finished
-        for group in self._groups(reading):
-            ready = [one.candidate for one in group if one.outcome == OK]
-            if ready:
-                issued += len(self._issue_group(order, [Wanted(one.holder_hash, one.facts) for one in ready]))
+        # Closed here: what was raised while a group was issued would hold on to the open table.
+        with closing(self._groups(reading)) as groups, closing(self._issue_groups(order, _ready(groups))) as done:
+            for there in done:
+                issued += len(there)
                 told(issued, total)
         return BatchDone(plan, issued)
 
@@ -205,7 +206,7 @@ class Batches(Issuing):
             found.append(Candidate(number, keys, hash_, other_hash, row, rival=rival))
         return found
 
-    def _groups(self, reading: Reading) -> Iterator[tuple[Planned, ...]]:
+    def _groups(self, reading: Reading) -> Generator[tuple[Planned, ...]]:
         """What would come of each row now, some at a time."""
         first = 1
         for rows in self._parts(reading, reading.fields):
@@ -215,6 +216,14 @@ class Batches(Issuing):
             with self.control.reading() as connection:
                 holding = holders_of(connection, reading.kind.code, hashes)
             yield plan_rows(reading.kind, candidates, holding, self.clock())
+
+
+def _ready(groups: Iterable[Sequence[Planned]]) -> Iterator[list[Wanted]]:
+    """Those of each group that a licence can be issued to, if there are any."""
+    for group in groups:
+        ready = [one.candidate for one in group if one.outcome == OK]
+        if ready:
+            yield [Wanted(one.holder_hash, one.facts) for one in ready]
 
 
 def _post(officer: str) -> str:

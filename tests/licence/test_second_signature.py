@@ -40,11 +40,11 @@ def test_both_are_demanded_of_who_pins_both(world, second, tmp_path):
     pinned.save(tmp_path)
     loaded = TrustStore.load(tmp_path)
     assert loaded.log_verifiers == pinned.log_verifiers
-    assert _prove(entry, both, loaded)[1].size == 3
+    assert _prove(entry, both, loaded.log_verifiers)[1].size == 3
     with pytest.raises(FormatError, match="not signed by a pinned log key"):
-        _prove(entry, one, loaded)
+        _prove(entry, one, loaded.log_verifiers)
 
 
 def test_who_pins_one_goes_on(world, second):
     entry, one, both = proofs(world, second)
-    assert _prove(entry, one, world.trust)[1] == _prove(entry, both, world.trust)[1]
+    assert _prove(entry, one, world.trust.log_verifiers)[1] == _prove(entry, both, world.trust.log_verifiers)[1]
