@@ -15,6 +15,8 @@ work and no peer: `openssl … alone` are bare signatures a second by `openssl s
 - pdf_sealed: a page rendered by typst, with seal and code, PAdES B-B. Peers: pyHanko's stock signer on the same pages,
   rendered in its time too, without a visible seal; and the rendering alone.
 - verify_pdf: read strictly, signature and chain checked. Peer: pyHanko's validator on the same file.
+- pdf_b_b, pdf_b_t, pdf_b_lt, pdf_b_lta: the same document brought from the level of PAdES below to this one, with two
+  authorities' lists; `kb` is what it then weighs. Sealed with room for a time stamp, rendering left out.
 - ofd_sealed, ofd_sealed_p256: laid out, written with its font subset, sealed by GM/T 0031 with SM2 (P-256).
 - verify_ofd, verify_ofd_p256: read strictly, every file's digest, the seal, its maker and the signer checked.
 - population_audit: licences a second of one audit of a population, drawn rows included: the log hashed again, every

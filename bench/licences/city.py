@@ -55,6 +55,7 @@ class City:
     """The keys of one suite and what a verifier pins; *maker* makes seals, *licences* signs and applies them."""
 
     root: SigningKey
+    issuing: SigningKey
     licences: SigningKey
     status: SigningKey
     maker: SigningKey
@@ -92,6 +93,7 @@ def make_city(suite: str = ECDSA_P256_SHA256) -> City:
     log = SignerKey.generate("log.city.example")
     return City(
         root=root,
+        issuing=issuing,
         licences=licences,
         status=status,
         maker=maker,

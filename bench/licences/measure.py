@@ -28,12 +28,15 @@ class Work:
 class Measure:
     """*ours* beside its *peers*, the first of which the ratio is to; *floors* are rates measured once, elsewhere.
 
+    *sizes* are told beside the rates.
+
     What is called "… alone" is a part of the same work, and no peer.
     """
 
     ours: Work
     peers: Mapping[str, Work] = field(default_factory=dict)
     floors: Mapping[str, float] = field(default_factory=dict)
+    sizes: Mapping[str, float] = field(default_factory=dict)
 
 
 def take(measure: Measure, *, quick: bool) -> dict[str, Any]:
@@ -57,7 +60,7 @@ def take(measure: Measure, *, quick: bool) -> dict[str, Any]:
     middle = {name: statistics.median(rates) for name, rates in found.items()}
     ours = middle.pop("")
     peer = next((rate for name, rate in middle.items() if not name.endswith(" alone")), None)
-    return result(ours, middle | dict(measure.floors), None if peer is None else ours / peer, "1/s")
+    return result(ours, middle | dict(measure.floors), None if peer is None else ours / peer, "1/s", **measure.sizes)
 
 
 def result(ours: float, peers: Mapping[str, float], ratio: float | None, unit: str, **more: float) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import struct
 import zlib
 from typing import TYPE_CHECKING
 
-from bench.licences import peers
+from bench.licences import archives, peers
 from bench.licences.city import ENDS, KIND, NOW, identifier, name
 from bench.licences.measure import Measure, Work
 from licence import chain
@@ -65,6 +65,7 @@ def pdf_measures(city: City) -> Iterator[tuple[str, Measure]]:
     stock, validator = peers.pyhanko(city, page)
     yield "pdf_sealed", Measure(Work(make, 200), stock | {"rendering alone": Work(page, 200)})
     yield "verify_pdf", Measure(Work(check, 200), validator(one))
+    yield from archives.measures(city, page, picture)
 
 
 def ofd_measures(cities: dict[str, City]) -> Iterator[tuple[str, Measure]]:
