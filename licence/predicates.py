@@ -160,10 +160,7 @@ def _valid(text: str, day: date, ends: date | None) -> str | bool:
 
 
 def _birth_date(kind: LicenceKind, facts: Mapping[str, str | int | bool | None], name: str) -> date:
-    found = set()
-    text = _fact(kind, facts, BIRTH_DATE_FIELD)
-    if text:
-        found.add(_day(text))
+    found = {_day(_fact(kind, facts, BIRTH_DATE_FIELD))}
     if kind.holder_type == CITIZEN_ID_TYPE:
         try:
             # GB 11643: positions 7 to 14 are the birth date.
@@ -172,13 +169,12 @@ def _birth_date(kind: LicenceKind, facts: Mapping[str, str | int | bool | None],
         except PersonCodeError:
             # The holder's identifier is judged elsewhere; here it just gives no birth date.
             pass
-    found.discard(None)
-    if len(found) > 1:
+    stated = [day for day in found if day is not None]
+    if len(stated) > 1:
         raise IssueRefusedError("predicate_birth_dates_differ")
-    for born in found:
-        if born is not None:
-            return born
-    raise IssueRefusedError("predicate_no_birth_date", name=name)
+    if not stated:
+        raise IssueRefusedError("predicate_no_birth_date", name=name)
+    return stated[0]
 
 
 def _fact(kind: LicenceKind, facts: Mapping[str, str | int | bool | None], name: str) -> str:

@@ -106,9 +106,13 @@ class PdfFile:
         if not isinstance(value, Ref):
             return value
         entry = self.entry(value.number, since)
-        if entry is None or (not entry.container and entry.generation != value.generation):
+        # §7.5.7: what stands in an object stream is of generation 0.
+        if entry is None or entry.generation != value.generation:
             return None
-        key = (value.number, entry.offset, entry.container)
+        # The place of what it stands in, too: an update may have put another in its stead.
+        holder = self.holder(value, since)
+        within = self.entry(holder.number, since) if holder else None
+        key = (value.number, entry.offset, within.offset if within else 0)
         if key not in self._cache:
             self._cache[key] = (
                 self._compressed(entry, value.number, since)
@@ -119,6 +123,11 @@ class PdfFile:
         if isinstance(found, Ref):
             refuse("reference")
         return found
+
+    def holder(self, ref: Ref, since: int = 0) -> Ref | None:
+        """The object stream that object *ref* stands in, None where it stands by itself or is not there."""
+        entry = self.entry(ref.number, since)
+        return Ref(entry.container, 0) if entry is not None and entry.container else None
 
     def at(self, offset: int, number: int, generation: int, since: int = 0) -> tuple[Object, int]:
         """The object that stands at *offset*, and where it ends.
@@ -181,11 +190,12 @@ class PdfFile:
 
     def _compressed(self, entry: Entry, number: int, since: int) -> Object:
         holder = self.entry(entry.container, since)
-        if holder is None or holder.container:
+        # §7.5.7: an object stream stands by itself and is of generation 0.
+        if holder is None or holder.container or holder.generation:
             refuse("object stream")
         key = (entry.container, holder.offset)
         if key not in self._containers:
-            stream, _ = self.at(holder.offset, entry.container, holder.generation, since)
+            stream, _ = self.at(holder.offset, entry.container, 0, since)
             if not isinstance(stream, Stream) or stream.entries.get("Type") != "ObjStm":
                 refuse("object stream")
             self._unpacked[key] = self.unpack(stream)
@@ -268,9 +278,10 @@ def closing_of(file: PdfFile, section: Section) -> int:
 
 
 def _section(file: PdfFile, offset: int) -> Section:
-    if _TABLE.match(file.data, offset) is None:
+    head = _TABLE.match(file.data, offset)
+    if head is None:
         return _stream_section(file, offset)
-    entries, at = _table(file.data, offset)
+    entries, at = _table(file.data, head.end())
     trailer, end = objects.parse(file.data, at, MAX_TRAILER_BYTES)
     if not isinstance(trailer, dict):
         refuse("trailer")
@@ -284,9 +295,7 @@ def _section(file: PdfFile, offset: int) -> Section:
     return Section(offset, end, entries, trailer, own=0)
 
 
-def _table(data: bytes, offset: int) -> tuple[dict[int, Entry], int]:
-    match = _TABLE.match(data, offset)
-    at = match.end() if match else offset
+def _table(data: bytes, at: int) -> tuple[dict[int, Entry], int]:
     entries: dict[int, Entry] = {}
     while (head := _SUBSECTION.match(data, at)) is not None:
         first, count, at = int(head[1]), int(head[2]), head.end()
@@ -390,10 +399,10 @@ def _unpack(stream: Stream, limit: int) -> bytes:
         raise FormatError("too_large", what=objects.WHAT, limit=MAX_UNPACKED_BYTES)
     if not inflater.eof:
         refuse("filter")
-    predictor = parameters.get("Predictor", 1) if parameters else 1
+    given = parameters or {}
+    predictor, columns = given.get("Predictor", 1), given.get("Columns", 1)
     if predictor == 1:
         return data
-    columns = parameters.get("Columns", 1) if parameters else 1
     if not isinstance(predictor, int) or predictor < _FIRST_PNG_PREDICTOR or not isinstance(columns, int):
         refuse("filter")
     return _without_predictor(data, columns)

@@ -37,7 +37,8 @@ _NEWEST_GENERATION = 65535
 class _Shown:
     """What the file before the update shows: every reference that leads on from its catalogue but through /DSS.
 
-    Those to objects that it does not hold are among them: what an update supplied for them would be shown.
+    Those to objects that it does not hold are among them: what an update supplied for them would be shown. So are those
+    to the object streams that any of it stands in, which nothing refers to: whoever writes one anew writes all of it.
     *annotations* are those to the arrays of a page's annotations.
     """
 
@@ -185,7 +186,7 @@ def _shown(file: PdfFile, since: int) -> _Shown:
         _refuse("trailer")
     shown.refs.add(catalog)
     todo: list[Object] = [v for k, v in file.catalog(since).items() if k != "DSS"]
-    todo.append(trailer.get("Info"))
+    todo += [trailer.get("Info"), file.holder(catalog, since)]
     while todo:
         value = todo.pop()
         file.compared += 1
@@ -195,6 +196,8 @@ def _shown(file: PdfFile, since: int) -> _Shown:
             if value in shown.refs:
                 continue
             shown.refs.add(value)
+            if (holder := file.holder(value, since)) is not None:
+                todo.append(holder)
             value = file.get(value, since)
         if isinstance(value, Stream):
             value = value.entries

@@ -112,8 +112,8 @@ def check_path(path: chain.Path, case: Case, *, claimed: datetime | None, proven
     *claimed* is the signer's word, *proven* the time at which the signature is known to have existed. Without the
     latter the time asked about is all there is.
     """
-    limits = {"signed": iso(claimed) if claimed else "?"}
     if claimed is not None:
+        limits = {"signed": iso(claimed)}
         if claimed - case.at > SKEW:
             return failed("judge_signed_in_future", "NOT_YET_VALID", **limits)
         if claimed > path.ends:

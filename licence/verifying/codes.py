@@ -6,6 +6,7 @@ a pinned anchor.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 # Which step a fault of `verify_code` belongs to; what is not named belongs to the signature.
 _STEP_OF = {
-    "code_signer_unknown": "chain",
     "certificate_expired_at_signing": "chain",
     "certificate_not_yet_valid_at_signing": "chain",
     "issuer_purpose": "issuer",
@@ -150,10 +150,8 @@ def _chains(case: c.Case) -> Iterator[bytes]:
     if not any(isinstance(text, bytes) for text in case.status_tokens):
         return
     for text in case.status_tokens:
-        try:
+        with suppress(FormatError):
             yield from parse_status_token(text).chain
-        except FormatError:
-            continue
 
 
 def _judge_status(token: StatusToken, value: int | None, face: ShortFace, case: c.Case, notes: list[Note]) -> c.Finding:

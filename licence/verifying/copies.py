@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from licence.lifecycle.copies import AnnotatedCopy
     from licence.verifying.report import DocumentReport
 
-_NO_COPY = frozenset({*FIELDS, NUMBER})
+_OF_COPY = frozenset({*FIELDS, NUMBER})
 
 
 def with_copy(report: DocumentReport, read: Callable[[], Mapping[str, str]], case: c.Case) -> DocumentReport:
@@ -31,23 +31,17 @@ def with_copy(report: DocumentReport, read: Callable[[], Mapping[str, str]], cas
     good = report.deciding is None
     try:
         marks = read()
+        copy = find_copy(marks.get(IDENTIFIER, ""), marks)
     except CopyRefusedError as fault:
         return _added(report, [_refused(fault)] if good else [])
-    notes = _elsewhere(marks) if good else ()
-    if not _NO_COPY & marks.keys():
+    if not good:
+        return _added(report, []) if _OF_COPY & marks.keys() else replace(report, facts={})
+    notes = _elsewhere(marks)
+    if copy is None:
         about, *parts = report.parts
         first, *rest = about.steps
         about = replace(about, steps=(replace(first, notes=(*first.notes, *notes)), *rest))
-        report = replace(report, parts=(about, *parts))
-        return report if good else replace(report, facts={})
-    if not good:
-        return _added(report, [])
-    try:
-        copy = find_copy(marks.get(IDENTIFIER, ""), marks)
-    except CopyRefusedError as fault:
-        return _added(report, [_refused(fault)])
-    if copy is None:
-        return report
+        return replace(report, parts=(about, *parts))
     findings = [_annotation(copy, notes, marks), _term(copy, case)]
     return _added(report, findings, copy=_facts(copy, marks))
 

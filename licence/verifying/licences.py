@@ -61,7 +61,7 @@ def _document(form: str, data: bytes, bundle: LicenceBundle, case: c.Case) -> c.
     inner = replace(case.with_material((), bundle.crls), data=data, status_tokens=(), histories=())
     report = judge(inner)
     deciding = report.deciding
-    if report.verdict is not Verdict.PASSED or deciding is not None:
+    if report.verdict is not Verdict.PASSED:
         step = report.steps[0] if deciding is None else deciding
         outcome, code = Outcome.INDETERMINATE, "document_open"
         if report.verdict is Verdict.FAILED:
@@ -79,12 +79,12 @@ def _document(form: str, data: bytes, bundle: LicenceBundle, case: c.Case) -> c.
     if copy is not None:
         said = {"form": form, "purpose": copy["purpose"], "until": copy["valid_until"]}
         notes.append(Note("document_is_copy", c.params_of(**said)))
-    return c.passed("document_agrees", notes, count=1)
+    return c.passed("document_agrees", notes)
 
 
-def _severity(finding: c.Finding) -> int:
+def _severity(finding: c.Finding) -> tuple[bool, bool]:
     """What is wrong comes before a copy whose term has ended, and that before what is missing."""
-    return (finding.outcome is not Outcome.FAILED) * 2 + (finding.code == "document_ended")
+    return finding.outcome is not Outcome.FAILED, finding.code == "document_ended"
 
 
 def _named(report: DocumentReport) -> str | None:

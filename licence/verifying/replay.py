@@ -111,15 +111,17 @@ def _trust(value: object) -> TrustStore:
     keys, required = plain.get("second_keys"), plain.get("require_second", False)
     if pinned and (not isinstance(keys, str) or not isinstance(required, bool)):
         raise FormatError("diagnostic_malformed", part="trust")
+    anchors = [_bytes(v, "anchors") for v in _texts(plain["anchors"], "anchors")]
+    log_keys, suites = _texts(plain["log_keys"], "log_keys"), _texts(plain["suites"], "suites")
+    licence_signers = _texts(plain["licence_signers"], "licence_signers")
+    status_signers = _texts(plain["status_signers"], "status_signers")
     try:
         return TrustStore(
-            anchors=tuple(
-                x509.load_der_x509_certificate(_bytes(v, "anchors")) for v in _texts(plain["anchors"], "anchors")
-            ),
-            log_verifiers=tuple(read_verifier(v) for v in _texts(plain["log_keys"], "log_keys")),
-            suites=frozenset(_texts(plain["suites"], "suites")),
-            licence_signers=frozenset(_texts(plain["licence_signers"], "licence_signers")),
-            status_signers=frozenset(_texts(plain["status_signers"], "status_signers")),
+            anchors=tuple(map(x509.load_der_x509_certificate, anchors)),
+            log_verifiers=tuple(map(read_verifier, log_keys)),
+            suites=frozenset(suites),
+            licence_signers=frozenset(licence_signers),
+            status_signers=frozenset(status_signers),
             second_keys=frozenset() if keys is None else second_signatures.read_keys(keys),
             require_second=required,
         )

@@ -71,6 +71,24 @@ def test_four_bits_over_may_be_anything_and_the_two_below_must_be_zero(last):
         assert code(jose.b64url_decode, "A" + last, "x") == "base64_not_canonical"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["A", "AA=", "AA==", "AB", "AAB", "A+AA", "A/AA", "AA AA", " AAAA", "AA\n", "AA~AA", "~", "é", "AA.A", "AAAAA"],
+)
+def test_of_several_each_has_one_spelling(text):
+    """Read together or one by one, the same is read and the same refused."""
+    for texts in ([text], ["AAAA", text], [text, "AA"], ["", text, ""]):
+        fault = refused(jose.b64url_decode_each, texts, "part")
+        assert (fault.code, fault.finding_params) == ("base64_not_canonical", {"what": "part"})
+
+
+def test_several_are_read_in_their_order():
+    assert jose.b64url_decode_each([], "x") == []
+    assert jose.b64url_decode_each([""], "x") == [b""]
+    assert jose.b64url_decode_each(["AQ", "", "-_8", "AAEC"], "x") == [b"\1", b"", b"\xfb\xff", b"\0\1\2"]
+    assert jose.b64url_decode_each(("AQ", "Ag"), "x") == [b"\1", b"\2"]
+
+
 @pytest.mark.parametrize("text", [7, None, b"AAAA", "A", "AA", "AB==", "AAAA\n", "AA-_", "AAAA====", "ÄAAA", " AAAA"])
 def test_base64_with_padding_has_one_spelling(text):
     fault = refused(jose.b64_decode, text, "part", 100)

@@ -6,11 +6,12 @@ import base64
 import hashlib
 import json
 import zlib
+from datetime import timedelta
 
 import pytest
 
-from licence.errors import FormatError
-from licence.status import StatusList, parse_status_token, token_digest
+from licence.errors import FormatError, IssueRefusedError
+from licence.status import StatusList, cwt, lists, parse_status_token, sign_status_list, token_digest
 from licence.status.lists import MAX_LIST_BYTES, to_cwt
 from tests.licence import world as w
 from tests.licence.forging import b64
@@ -99,3 +100,123 @@ def test_a_token_without_time_to_live_has_none_in_cbor_either(world):
 
 def test_the_digest_of_a_token_is_that_of_its_bytes():
     assert token_digest("abc") == token_digest(b"abc") == f"sha256:{hashlib.sha256(b'abc').hexdigest()}"
+
+
+def test_states_are_packed_from_the_lowest_bits_on():
+    for bits, packed in (
+        (1, b"\x01\x01"),
+        (2, b"\x01\x00\x01"),
+        (4, b"\x01\x00\x00\x00\x01"),
+        (8, b"\1" + b"\0" * 7 + b"\1"),
+    ):
+        made = StatusList.build(9, {0: 1, 8: 1}, bits=bits)
+        assert (made.bits, made.packed) == (bits, packed)
+        assert [made.value(n) for n in (0, 1, 7, 8)] == [1, 0, 0, 1]
+    assert StatusList.build(4, {0: 3, 1: 2, 2: 1}).packed == bytes([0b00011011])
+    assert StatusList.build(4, {}).bits == StatusList().bits == 2
+    assert (len(StatusList()), len(StatusList.build(0, {})), len(StatusList.build(1, {}))) == (0, 0, 4)
+    assert StatusList.build(2, {1: 255, 0: 254}, bits=8).value(1) == 255
+
+
+@pytest.mark.parametrize(
+    ("size", "states", "bits", "idx", "value"),
+    [
+        (4, {4: 1}, 2, "4", "1"),
+        (4, {-1: 1}, 2, "-1", "1"),
+        (4, {0: 4}, 2, "0", "4"),
+        (4, {0: -1}, 2, "0", "-1"),
+        (8, {0: 2}, 1, "0", "2"),
+        (4, {}, 3, "-", "3"),
+    ],
+)
+def test_states_that_do_not_fit_are_not_written(size, states, bits, idx, value):
+    with pytest.raises(IssueRefusedError) as caught:
+        StatusList.build(size, states, bits=bits)
+    assert caught.value.code == "status_does_not_fit"
+    assert caught.value.finding_params == {"idx": idx, "value": value}
+
+
+def test_a_claim_is_compressed_as_far_as_it_goes():
+    made = StatusList.build(64, {5: 1})
+    assert made.to_claim() == {"bits": 2, "lst": b64(zlib.compress(made.packed, 9))}
+    assert StatusList.parse(made.to_claim()) == made
+
+
+def test_what_is_wrong_with_a_list_is_told():
+    for fault in (refused(StatusList.parse, None), refused(StatusList.parse, claim(lst="=")), refused(StatusList, 3)):
+        assert fault.finding_params["what"] == "status list token"
+
+
+TERM = {"uri": w.STATUS_URI, "issued_at": w.ISSUED, "expires_at": w.ISSUED + timedelta(seconds=9), "ttl_s": 7}
+
+
+def test_a_token_says_this(world):
+    key, made = world.status_key, StatusList.build(64, {5: 1})
+    token = sign_status_list(made, key=key, **TERM)
+    head, body, _ = (part + "==" for part in token.split("."))
+    assert json.loads(base64.urlsafe_b64decode(head))["typ"] == "statuslist+jwt"
+    starts = int(w.ISSUED.timestamp())
+    assert json.loads(base64.urlsafe_b64decode(body)) == {
+        "iss": key.issuer_uri,
+        "sub": w.STATUS_URI,
+        "iat": starts,
+        "exp": starts + 9,
+        "ttl": 7,
+        "status_list": made.to_claim(),
+    }
+    for form in (token, to_cwt(token, key=key)):
+        found = parse_status_token(form)
+        assert (found.uri, found.issued_at, found.expires_at, found.ttl) == (w.STATUS_URI, starts, starts + 9, 7)
+        assert (found.states(), found.chain) == (made, key.chain_der)
+        found.verify(key.public_key, ["ecdsa-p256-sha256"])
+        for other, allowed in ((world.forestry.public_key, ["ecdsa-p256-sha256"]), (key.public_key, ["ed25519"])):
+            with pytest.raises(FormatError):
+                found.verify(other, allowed)
+    assert cwt.parse(to_cwt(token, key=key))[1]["iss"] == key.issuer_uri
+
+
+@pytest.mark.parametrize("changes", [{"ttl_s": 0}, {"ttl_s": -1}, {"expires_at": w.ISSUED}, {"expires_at": w.STARTS}])
+def test_a_token_is_never_old_when_it_is_made(world, changes):
+    with pytest.raises(IssueRefusedError) as caught:
+        sign_status_list(StatusList.build(4, {}), key=world.status_key, **(TERM | changes))
+    assert caught.value.code == "status_validity_empty"
+
+
+def test_a_token_may_last_a_second(world):
+    term = TERM | {"ttl_s": 1, "expires_at": w.ISSUED + timedelta(seconds=1)}
+    assert parse_status_token(sign_status_list(StatusList.build(4, {}), key=world.status_key, **term)).ttl == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "params"),
+    [
+        ({"sub": None}, {"claim": "sub"}),
+        ({"sub": ""}, {"claim": "sub"}),
+        ({"iat": "1"}, {"claim": "iat"}),
+        ({"exp": True}, {"claim": "exp"}),
+        ({"ttl": -1}, {"claim": "ttl"}),
+        ({"iss": 7}, {"claim": "iss"}),
+        ({"aud": "x"}, {}),
+        ({"status_list": 1}, {}),
+    ],
+)
+def test_what_is_wrong_with_a_token_is_told(world, changes, params):
+    fault = refused(parse_status_token, resigned(world, **changes))
+    assert fault.finding_params == {"what": "status list token"} | params
+
+
+def test_a_token_needs_no_issuer_and_has_a_type(world):
+    assert parse_status_token(resigned(world, iss=None)).uri == w.STATUS_URI
+    head = b64(json.dumps({"alg": "ES256", "typ": "JWT"}).encode())
+    _, body, signature = w.status_token(world.status_key).split(".")
+    assert refused(parse_status_token, f"{head}.{body}.{signature}").code == "wrong_typ"
+
+
+def test_limits_are_those_of_a_list_of_64_million():
+    assert (lists.MAX_LIST_BYTES, lists.MAX_TOKEN_BYTES, lists.SHARD_SLOTS) == (1 << 24, 3 << 23, 1 << 20)
+    # Sixteen MiB of anything, compressed and in base64url, still fit.
+    assert refused(parse_status_token, "a" * (lists.MAX_TOKEN_BYTES + 1)).finding_params == {
+        "what": "status list token",
+        "limit": str(3 << 23),
+    }
+    assert refused(parse_status_token, "a" * lists.MAX_TOKEN_BYTES).code != "too_large"

@@ -61,15 +61,20 @@ def signed(objects=None, **changes):
     return revised(b"%PDF-1.7\n", {n: b for n, b in (OBJECTS | (objects or {})).items() if b is not None}, **changes)
 
 
-def streamed(base, objects, compressed=(), *, own=30, holder=None, before=b"", tail=b"", listed=True, rows=()):
-    """*base* with a revision whose section is a stream, and *compressed* objects in the object stream *holder*."""
+def streamed(base, objects, compressed=(), *, own=30, holder=None, before=b"", tail=b"", listed=True, rows=(),
+             hidden=()):  # fmt: skip
+    """*base* with a revision whose section is a stream, and *compressed* objects in the object stream *holder*.
+
+    Those of *hidden* stand there and are not listed in the section.
+    """
     data, table = bytearray(base), {}
     bodies = dict(objects)
     if holder:
-        head = b" ".join(b"%d %d" % (n, 8 * i) for i, n in enumerate(compressed)) + b" "
-        inner = b"".join(b.ljust(8) for b in compressed.values())
+        width = max(map(len, compressed.values())) + 1
+        head = b" ".join(b"%d %d" % (n, width * i) for i, n in enumerate(compressed)) + b" "
+        inner = b"".join(b.ljust(width) for b in compressed.values())
         bodies[holder] = stream(head + inner, b"/Type/ObjStm/N %d/First %d" % (len(compressed), len(head)))
-        table = {n: (2, holder, i) for i, n in enumerate(compressed)}
+        table = {n: (2, holder, i) for i, n in enumerate(compressed) if n not in hidden}
     for number, body in bodies.items():
         table[number] = (1, len(data), 0)
         data += b"%d 0 obj\n%s\nendobj\n" % (number, body)
@@ -491,6 +496,33 @@ class TestLayout:
         # The holder is of the update itself: one of before could be read in two ways.
         later = streamed(before, {}, own=31, rows={11: (2, 29, 0)}.items())
         assert refused(later, before) == "cross-reference"
+
+    @pytest.mark.parametrize("number", [1, 2, 3, 6, 9])
+    def test_an_object_stream_of_before_is_not_written_anew(self, number):
+        """All that stands in it would be another, and nothing of that is listed: the page, the catalogue."""
+        body = OBJECTS[number] if number != 6 else b"<</Own 1>>"
+        base = streamed(BASE, {}, {number: body}, holder=20, own=21)
+        assert accepted(streamed(base, {}), base)
+        changed = b"<</Other 1%s" % (b"/DSS 31 0 R" if number == 1 else b"") + body[2:]
+        written = {} if number == 1 else {1: catalog(b"/DSS 31 0 R")}
+        forged = streamed(base, written, {number: changed, 31: b"<<>>"}, holder=20, hidden={number})
+        file = structure.read(forged)
+        old, new = (file.get(Ref(number, 0), since) for since in (1, 0))
+        assert ("Other" in old, "Other" in new) == (False, True)
+        assert refused(forged, base) == "object"
+
+    def test_nor_is_the_length_of_one(self):
+        page = b"<<%s/Annots[5 0 R]>>" % PAGE
+        holder = b"<</Type/ObjStm/N 1/First 4/Length 22 0 R>>\nstream\n3 0 %s\nendstream" % page
+        row = {3: (2, 20, 0)}.items()
+        base = streamed(BASE, {20: holder, 22: b"%d" % (len(page) + 4)}, own=21, rows=row)
+        assert accepted(streamed(base, with_dss()), base)
+        forged = {1: catalog(b"/DSS 10 0 R"), 10: b"<</X 22 0 R>>", 22: b"9"}
+        assert refused(streamed(base, forged), base) == "object"
+
+    def test_one_that_holds_validation_material_alone_may_be(self):
+        base = streamed(BASE, {1: catalog(b"/DSS 10 0 R")}, {10: b"<<>>"}, holder=29)
+        assert accepted(streamed(base, {}, {10: b"<</A 1>>"}, holder=29, own=31), base)
 
 
 class TestTrailer:
