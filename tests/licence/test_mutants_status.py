@@ -73,6 +73,14 @@ def test_places_outside_of_a_list_have_no_state():
     assert [two.value(n) for n in (-1, 0, 3, 4)] == [None, 0, 2, None]
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_a_state_is_read_without_those_beside_it(bits):
+    highest = (1 << bits) - 1
+    for alone in range(3):
+        others = StatusList.build(3, {n: highest for n in range(3) if n != alone}, bits=bits)
+        assert [others.value(n) for n in range(3)] == [0 if n == alone else highest for n in range(3)]
+
+
 def resigned(world, **changes):
     head, body, _ = w.status_token(world.status_key).split(".")
     payload = json.loads(base64.urlsafe_b64decode(body + "==")) | changes
@@ -137,9 +145,11 @@ def test_states_that_do_not_fit_are_not_written(size, states, bits, idx, value):
 
 
 def test_a_claim_is_compressed_as_far_as_it_goes():
-    made = StatusList.build(64, {5: 1})
-    assert made.to_claim() == {"bits": 2, "lst": b64(zlib.compress(made.packed, 9))}
-    assert StatusList.parse(made.to_claim()) == made
+    # Places scattered so that the second highest level takes more bytes.
+    scattered = StatusList.build(2**14, {n**3 % 16_381: 1 for n in range(128)})
+    for made in (StatusList.build(64, {5: 1}), scattered):
+        assert made.to_claim() == {"bits": 2, "lst": b64(zlib.compress(made.packed, 9))}
+        assert StatusList.parse(made.to_claim()) == made
 
 
 def test_what_is_wrong_with_a_list_is_told():
@@ -214,6 +224,7 @@ def test_a_token_needs_no_issuer_and_has_a_type(world):
 
 def test_limits_are_those_of_a_list_of_64_million():
     assert (lists.MAX_LIST_BYTES, lists.MAX_TOKEN_BYTES, lists.SHARD_SLOTS) == (1 << 24, 3 << 23, 1 << 20)
+    assert lists.DEFAULT_BITS == StatusList().bits == 2
     # Sixteen MiB of anything, compressed and in base64url, still fit.
     assert refused(parse_status_token, "a" * (lists.MAX_TOKEN_BYTES + 1)).finding_params == {
         "what": "status list token",

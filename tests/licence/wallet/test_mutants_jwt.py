@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from licence import jose
 from licence.errors import FormatError
+from licence.sm2 import Sm2PrivateKey
 from licence.wallet import jwk, jwt
 from tests.licence import world as w
 
@@ -129,7 +130,9 @@ class TestSignature:
                 assert parse(text, with_key=with_key).payload == PAYLOAD
 
     def test_other_keys_sign_nothing(self):
-        for key in (ec.derive_private_key(5, ec.SECP384R1()), rsa.generate_private_key(65537, 2048)):
+        # SM2 has a suite of ours, but no telephone offers it.
+        strange = (ec.derive_private_key(5, ec.SECP384R1()), rsa.generate_private_key(65537, 2048))
+        for key in (*strange, Sm2PrivateKey.derive(5)):
             with pytest.raises(FormatError) as caught:
                 jwt.sign(key, "t+jwt", PAYLOAD, with_key=False)
             assert (caught.value.code, caught.value.finding_params) == ("jwk_invalid", {"what": "jwk"})
