@@ -17,6 +17,7 @@ A crash in 2 to 4 leaves files that no checkpoint covers; publishing again write
 from __future__ import annotations
 
 import shutil
+from functools import cache
 from typing import TYPE_CHECKING
 
 from . import tree
@@ -102,16 +103,18 @@ def check_published(folder: Path, published: Checkpoint) -> None:
     full = size // TILE_WIDTH
     # Where to begin is drawn from the root, so that the turns of successive publishings cover the whole tree.
     begin = int.from_bytes(published.root[:8], "big") % max(1, full)
+    # Neighbours have the same parents: each tile is folded once.
+    matches = cache(lambda level, index: _matches_parent(fresh, level, index, size))
     for step in range(min(PATROL_TILES, full)):
-        _check_full(fresh, (begin + step) % full, size)
+        _check_full(fresh, (begin + step) % full, size, matches)
 
 
-def _check_full(fresh: TileFolder, index: int, size: int) -> None:
+def _check_full(fresh: TileFolder, index: int, size: int, matches: Callable[[int, int], bool]) -> None:
     """A full bundle against its tile, and the tile against its parents up to one that is not full."""
     level = 0
-    _check_bundle(fresh, index, size, trusted=_matches_parent(fresh, 0, index, size))
+    _check_bundle(fresh, index, size, trusted=matches(level, index))
     while width_at(level, index, size) == TILE_WIDTH:
-        if not _matches_parent(fresh, level, index, size):
+        if not matches(level, index):
             raise LogDamagedError(where=tile_path(level, index), problem="its hashes do not give its parent's")
         level, index = level + 1, index // TILE_WIDTH
 

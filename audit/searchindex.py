@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections import Counter
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .errors import AuditError, LogDamagedError, StorageFailedError, StorageFullError
 from .searching import Hit, Query, describe, scan
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from .pinned import PinnedLog
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 STRETCH: Final = 16_384  # entries in a transaction
 # Fewer entries than this share of the whole are entered into the sorted part one by one; more, and it is made anew.
 _SHARE_ONE_BY_ONE: Final = 0.2
@@ -42,12 +43,24 @@ CREATE TABLE entry (
     outcome INTEGER, subject INTEGER
 );
 CREATE TABLE stretch (first INTEGER PRIMARY KEY, last INTEGER, least INTEGER, greatest INTEGER);
+CREATE TABLE tally (part INTEGER, word INTEGER, entries INTEGER, PRIMARY KEY (part, word)) WITHOUT ROWID;
 CREATE TABLE subject (key INTEGER, idx INTEGER, PRIMARY KEY (key, idx)) WITHOUT ROWID;
 """
 # Who an entry is about stands in its row; of entries about several, all of them in a table of their own.
 _SORTED: Final = "CREATE INDEX IF NOT EXISTS entry_by_subject ON entry (subject) WHERE subject IS NOT NULL"
 PAGE: Final = 10_000  # places read from the index at once
+# What entries are counted by as they enter: by one of these how many fit is known without looking at them.
+PARTS: Final = ("kind", "actor", "resource", "purpose", "outcome")
+COUNTED: Final = 10_000  # of a query by several things so many are counted; then it is said that there are more
 _LEAST, _GREATEST, _HALF = -(2**63), 2**63 - 1, 2**63
+
+
+class Newest(NamedTuple):
+    """What the index says fits: *total* entries, or *more* than that; *places* of some, the last first."""
+
+    total: int
+    more: bool
+    places: list[int]
 
 
 class IndexDamagedError(AuditError):
@@ -148,11 +161,20 @@ class SearchIndex:
                     return
                 after = found[-1]
 
-    def newest(self, query: Query, *, skip: int, limit: int) -> tuple[int, list[int]]:
-        """How many entries the index says fit *query*, and where *limit* of them are, the last first, after *skip*."""
+    def newest(self, query: Query, *, skip: int, limit: int) -> Newest:
+        """How many entries the index says fit *query*, and where *limit* of them are, the last first, after *skip*.
+
+        Counted are `COUNTED`, and one more than is shown; of a query by one of `PARTS`, or by nothing, all.
+        """
         with self._opened() as database:
             condition = _condition(database, query)
-            return (0, []) if condition is None else condition.newest(database, skip, limit)
+            return Newest(0, False, []) if condition is None else condition.newest(database, skip, limit)
+
+    def tally(self, part: str) -> dict[str, int]:
+        """How many covered entries have each word of *part*, one of `PARTS`; in no order."""
+        text = "SELECT w.text, t.entries FROM tally t JOIN word w ON w.id = t.word WHERE t.part = ?"
+        with self._opened() as database:
+            return dict(database.execute(text, (PARTS.index(part),)))
 
     def check(self, progress: Callable[[int, int], None] = _silent) -> Iterator[int]:
         """The entries of which the index does not say what the log says: nothing may be hidden, nothing made up.
@@ -161,9 +183,10 @@ class SearchIndex:
 
         Raises:
             LogDamagedError: an entry is not the one that was logged.
-            IndexDamagedError: the index cannot be read.
+            IndexDamagedError: the index cannot be read, or counts other entries than it has.
         """
         covered = self.covered()
+        counted: Counter[tuple[int, str]] = Counter()
         with self._opened() as database:
             words = dict(database.execute("SELECT id, text FROM word"))
             rows = database.execute("SELECT * FROM entry ORDER BY idx")
@@ -179,8 +202,12 @@ class SearchIndex:
                     key = next(keys, None)
                 if said != (index, *about[:6]) or named != sorted({_key(one) for one in about.subjects}):
                     yield index
+                counted.update(enumerate(about[1:6]))
                 if index % STRETCH == 0:
                     progress(index, covered)
+            tally = database.execute("SELECT t.part, w.text, t.entries FROM tally t JOIN word w ON w.id = t.word")
+            if {(part, text): count for part, text, count in tally} != counted:
+                raise IndexDamagedError(where=str(self._path), problem="it counts other entries than the log has")
 
     def _covered(self, database: sqlite3.Connection) -> int | None:
         """How much of this very log the index covers; None where it is of another one, or of another form."""
@@ -210,11 +237,15 @@ class SearchIndex:
 
 @dataclass(frozen=True, slots=True)
 class _Condition:
-    """A query as SQL: *where* over ``e``, the entries, with its *values*; *keys* of subjects, if it has any."""
+    """A query as SQL: *where* over ``e``, the entries, with its *values*; *keys* of subjects, if it has any.
+
+    *total*: how many fit, where that is known without looking.
+    """
 
     where: str
     values: tuple[int, ...]
     keys: tuple[int, ...] = ()
+    total: int | None = None
 
     def page(self, database: sqlite3.Connection, after: int) -> list[int]:
         """The first `PAGE` places after *after*."""
@@ -222,13 +253,19 @@ class _Condition:
         text = f"SELECT e.idx FROM {source} WHERE {self.where} AND e.idx > ? ORDER BY e.idx LIMIT {PAGE}"
         return [index for (index,) in database.execute(text, (*keys, *self.values, after))]
 
-    def newest(self, database: sqlite3.Connection, skip: int, limit: int) -> tuple[int, list[int]]:
+    def newest(self, database: sqlite3.Connection, skip: int, limit: int) -> Newest:
         """How many places there are, and *limit* of them after *skip*, the last first."""
         source, keys = self._source(-1)
         values = (*keys, *self.values)
-        (total,) = database.execute(f"SELECT count(*) FROM {source} WHERE {self.where}", values).fetchone()
+        total, most = self.total, max(COUNTED, skip + limit)
+        if total is None:
+            text = f"SELECT count(*) FROM (SELECT 1 FROM {source} WHERE {self.where} LIMIT ?)"
+            (total,) = database.execute(text, (*values, most + 1)).fetchone()
+        more = self.total is None and total > most
+        # Once as many are found as there are, the rest is not looked at.
         text = f"SELECT e.idx FROM {source} WHERE {self.where} ORDER BY e.idx DESC LIMIT ? OFFSET ?"
-        return total, [index for (index,) in database.execute(text, (*values, limit, skip))]
+        places = database.execute(text, (*values, max(0, min(limit, total - skip)), skip))
+        return Newest(most if more else total, more, [index for (index,) in places])
 
     def _source(self, after: int) -> tuple[str, tuple[int, ...]]:
         """What is selected from, and the values that it takes first."""
@@ -244,20 +281,16 @@ class _Condition:
 def _condition(database: sqlite3.Connection, query: Query) -> _Condition | None:
     """*query* over the numbers of its words; None where a word that it needs is in no entry that is covered."""
     parts, values = ["1"], []
-    wanted = (
-        ("kind", query.kinds),
-        ("actor", query.actors),
-        ("resource", query.resources),
-        ("purpose", query.purposes),
-        ("outcome", query.outcomes),
-    )
-    for column, texts in wanted:
+    by: list[tuple[int, list[int]]] = []
+    wanted = (query.kinds, query.actors, query.resources, query.purposes, query.outcomes)
+    for part, (column, texts) in enumerate(zip(PARTS, wanted, strict=True)):
         if texts:
-            numbers = {number for text in texts for number in _numbers(database, text, column)}
+            numbers = sorted({number for text in texts for number in _numbers(database, text, column)})
             if not numbers:
                 return None
             parts.append(f"e.{column} IN ({','.join('?' * len(numbers))})")
-            values += sorted(numbers)
+            values += numbers
+            by.append((part, numbers))
     since, until = query.span
     if since is not None:
         parts.append("e.at >= ?")
@@ -275,7 +308,21 @@ def _condition(database: sqlite3.Connection, query: Query) -> _Condition | None:
             return None
         parts.append("e.idx BETWEEN ? AND ?")
         values += [first, last]
-    return _Condition(" AND ".join(parts), tuple(values), tuple(sorted({_key(one) for one in query.subjects})))
+    keys = tuple(sorted({_key(one) for one in query.subjects}))
+    total = None if keys or since is not None or until is not None else _total(database, by)
+    return _Condition(" AND ".join(parts), tuple(values), keys, total)
+
+
+def _total(database: sqlite3.Connection, by: list[tuple[int, list[int]]]) -> int | None:
+    """How many entries have one of the words of one part, or of none how many there are; None of several parts."""
+    if len(by) > 1:
+        return None
+    if not by:
+        (size,) = database.execute("SELECT size FROM about").fetchone()
+        return int(size)
+    part, numbers = by[0]
+    text = f"SELECT total(entries) FROM tally WHERE part = ? AND word IN ({','.join('?' * len(numbers))})"
+    return int(database.execute(text, (part, *numbers)).fetchone()[0])
 
 
 def _numbers(database: sqlite3.Connection, text: str, column: str) -> list[int]:
@@ -327,6 +374,7 @@ def _enter(database: sqlite3.Connection, words: _Words, first: int, entries: Ite
     """Put what the entries from *first* on are about into the tables; one at a time is in memory."""
     least, greatest, last = _GREATEST, _LEAST, first
     several: list[tuple[int, int]] = []
+    tally: Counter[tuple[int, int]] = Counter()
 
     def rows() -> Iterator[tuple[int | None, ...]]:
         nonlocal least, greatest, last
@@ -336,10 +384,16 @@ def _enter(database: sqlite3.Connection, words: _Words, first: int, entries: Ite
             subject = _key(named[0]) if len(named) == 1 else None
             if len(named) > 1:
                 several.extend((_key(one), last) for one in named)
-            yield last, at, words[kind], words[actor], words[resource], words[purpose], words[outcome], subject
+            numbers = (words[kind], words[actor], words[resource], words[purpose], words[outcome])
+            tally.update(enumerate(numbers))
+            yield last, at, *numbers, subject
 
     database.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows())
     database.executemany("INSERT OR IGNORE INTO subject VALUES (?, ?)", sorted(several))
+    database.executemany(
+        "INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET entries = entries + excluded.entries",
+        [(*key, count) for key, count in tally.items()],
+    )
     database.execute("INSERT INTO stretch VALUES (?, ?, ?, ?)", (first, last, least, greatest))
 
 

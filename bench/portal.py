@@ -9,6 +9,9 @@ page is asked for by somebody whose duty it is for, over HTTP, by one client aft
 - slowest_ms: the page with the highest 95th percentile, which is named.
 - page_kb: KB of the heaviest page with its style sheet and script, packed by gzip. Peer: 394, a single-page
   application with the same catalogue, built for the trial before the choice (docs/adr/0030-the-portal.md); a constant.
+- paint_ms: milliseconds until Chromium has painted something of the page (first contentful paint), nothing kept from
+  before, the slowest of the pages that everybody begins with; the median of several visits to each. Peer: a page of
+  bare text by the same server. Left out where there is no Chromium.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 import uvicorn
+from playwright.sync_api import sync_playwright
 
 # The folder of this file holds an `audit.py` and a `licence.py` of its own: the packages must come first.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -42,6 +46,7 @@ from hub.portal import app as portal
 from hub.portal.rendering import static_files
 from hub.published import current_list
 from hub.settings import Settings
+from tests.services import chromium
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +56,9 @@ REQUESTS, REQUESTS_QUICK = 60, 10
 SPA_KB: Final = 394
 # A page that is only files: what HTTP and the server take of every answer.
 PLAIN: Final = "/static/0/early.js"
+BARE: Final = "/static/0/licences.txt"
+FIRST: Final = ("/", "/sign-in", "/catalogue", "/verify", "/board", "/help/handbook")
+PAINTED: Final = "performance.getEntriesByName('first-contentful-paint')[0]"
 CATALOGUE: Final = ("/catalogue", "/catalogue?q=驾照", "/catalogue?q=社保&type=conditional", "/catalogue?page=30")
 
 
@@ -109,7 +117,8 @@ def _measure(settings: Settings, requests: int) -> dict[str, Any]:
         service = app.state.service
         sessions = Sessions(People(service.settings, service.control, service.evidence))
         with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
-            return _ask(client, sessions, requests, service.standing.now().list.resources[0].code)
+            report = _ask(client, sessions, requests, service.standing.now().list.resources[0].code)
+        return report | _paints(url, visits=3 if requests == REQUESTS_QUICK else 9)
     finally:
         server.should_exit = True
         thread.join()
@@ -151,6 +160,28 @@ def _ask(client: httpx.Client, sessions: Sessions, requests: int, code: str) -> 
         "slowest_ms": {**_row(tail[slowest], {}, None, "ms"), "page": slowest},
         "page_kb": _row(heaviest, {"single-page application (trial)": SPA_KB}, SPA_KB / heaviest, "KB"),
     }
+
+
+def _paints(url: str, *, visits: int) -> dict[str, Any]:
+    program = chromium.program()
+    if program is None:
+        print("left out: paint_ms (Chromium is not installed)", file=sys.stderr)
+        return {}
+    times: dict[str, list[float]] = {}
+    with sync_playwright() as driver, driver.chromium.launch(executable_path=program, args=chromium.FLAGS) as browser:
+        for _ in range(visits):
+            for path in (BARE, *FIRST):
+                # A context of its own has nothing kept.
+                with browser.new_context(locale="zh-CN") as context, context.new_page() as page:
+                    page.goto(url + path, wait_until="load")
+                    page.wait_for_function(PAINTED)
+                    times.setdefault(path, []).append(page.evaluate(f"{PAINTED}.startTime"))
+    middle = {path: statistics.median(found) for path, found in times.items()}
+    bare = middle.pop(BARE)
+    for path, found in middle.items():
+        print(f"{path:<44}{found:>8.1f} ms until something is painted", flush=True)
+    slowest = max(middle.values())
+    return {"paint_ms": _row(slowest, {"a page of bare text": bare}, slowest / bare, "ms")}
 
 
 def _pages(code: str) -> Iterator[tuple[str, Duty]]:

@@ -54,12 +54,13 @@ class Calendar:
     """Which days are worked: Monday to Friday, but for *holidays* and the weekend days *workdays* (调休).
 
     *sources* says for each year that is known which notice it is taken from. In other years only weekends are
-    known, so that a deadline in them may be too early.
+    known, so that a deadline in them may be too early. *names* says of a day that differs after what it is called.
     """
 
     holidays: frozenset[date] = frozenset()
     workdays: frozenset[date] = frozenset()
     sources: Mapping[int, str] = field(default_factory=dict)
+    names: Mapping[date, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # Only what really differs from the weekend rule is counted by `between`.

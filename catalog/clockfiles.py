@@ -21,7 +21,17 @@ _YEAR_DIGITS: Final = 4
 
 
 def read_calendar(path: Path | None = None) -> Calendar:
-    """The calendar in *path*, or the packaged one.
+    """The calendar in *path*, or the packaged one, as `parse_calendar` has it.
+
+    Raises:
+        DataFileInvalidError: with every fault of the file.
+    """
+    path = path or DATA / "calendar.csv"
+    return parse_calendar(read_text(path), path.name)
+
+
+def parse_calendar(text: str, file: str) -> Calendar:
+    """The calendar that *text* holds; *file* is what faults call it.
 
     CSV in UTF-8: a row ``date,kind,name`` for each day that differs from the weekend rule (a holiday that falls on
     a weekend may stand too), and a line ``#year,2026,source`` for each year that is complete. Other lines that
@@ -30,13 +40,12 @@ def read_calendar(path: Path | None = None) -> Calendar:
     Raises:
         DataFileInvalidError: with every fault of the file.
     """
-    path = path or DATA / "calendar.csv"
     faults: list[DataFault] = []
-    days: dict[date, tuple[str, int]] = {}
+    days: dict[date, tuple[str, int, str]] = {}
     sources: dict[int, str] = {}
     headed = False
-    for number, row in cells_by_line(read_text(path)):
-        where = f"{path.name}:{number}"
+    for number, row in cells_by_line(text):
+        where = f"{file}:{number}"
         if row[0].lower() == "#year":
             _year(row, sources, where, faults)
         elif row[0].startswith("#"):
@@ -48,12 +57,23 @@ def read_calendar(path: Path | None = None) -> Calendar:
         else:
             _day(row, number, days, where, faults)
     for year in sorted({day.year for day in days} - set(sources)):
-        line = min(line for day, (_, line) in days.items() if day.year == year)
-        faults.append(fault(f"{path.name}:{line}", "year_without_source", value=str(year)))
+        line = min(line for day, (_, line, _) in days.items() if day.year == year)
+        faults.append(fault(f"{file}:{line}", "year_without_source", value=str(year)))
     if faults:
         raise DataFileInvalidError(faults)
-    holidays = frozenset(day for day, (kind, _) in days.items() if kind == "holiday")
-    return Calendar(holidays, frozenset(days) - holidays, sources)
+    holidays = frozenset(day for day, (kind, _, _) in days.items() if kind == "holiday")
+    return Calendar(holidays, frozenset(days) - holidays, sources, {day: name for day, (_, _, name) in days.items()})
+
+
+def render_calendar(calendar: Calendar) -> str:
+    """*calendar* as `parse_calendar` reads it."""
+    lines = [f"#year,{year},{source}" for year, source in sorted(calendar.sources.items())]
+    lines.append(",".join(_CALENDAR_HEADINGS))
+    for day in sorted(calendar.holidays | calendar.workdays):
+        kind = "holiday" if day in calendar.holidays else "workday"
+        name = calendar.names.get(day, "-").replace('"', '""')
+        lines.append(f'{day.isoformat()},{kind},"{name}"')
+    return "\n".join(lines) + "\n"
 
 
 def _year(row: list[str], sources: dict[int, str], where: str, faults: list[DataFault]) -> None:
@@ -64,7 +84,9 @@ def _year(row: list[str], sources: dict[int, str], where: str, faults: list[Data
         faults.append(fault(where, "year_line"))
 
 
-def _day(row: list[str], number: int, days: dict[date, tuple[str, int]], where: str, faults: list[DataFault]) -> None:
+def _day(
+    row: list[str], number: int, days: dict[date, tuple[str, int, str]], where: str, faults: list[DataFault]
+) -> None:
     if len(row) != len(_CALENDAR_HEADINGS):
         faults.append(fault(where, "cells", found=str(len(row)), expected=str(len(_CALENDAR_HEADINGS))))
         return
@@ -83,7 +105,7 @@ def _day(row: list[str], number: int, days: dict[date, tuple[str, int]], where: 
     if day in days:
         faults.append(fault(where, "duplicate", value=written, first=str(days[day][1])))
     else:
-        days[day] = (kind, number)
+        days[day] = (kind, number, name)
 
 
 def read_profile(path: Path | None, name: str) -> ClockProfile:

@@ -13,7 +13,7 @@ from hub.errors import ActorInvalidError
 
 _ACTOR = re.compile(r"(?P<department>[^\s:]{1,100}):(?P<post>[^\x00-\x1f\x7f:]{1,80})")
 # A post is no person: a run of digits this long is a phone or identity number that has no place in a public log.
-_PERSONAL = re.compile(r"\d{7}")
+PERSONAL = re.compile(r"\d{7}")
 
 
 class Role(StrEnum):
@@ -45,6 +45,11 @@ class Actor:
             ActorInvalidError: no ``DEPARTMENT:POST``, or the post looks like a number of a person.
         """
         found = _ACTOR.fullmatch(text.strip())
-        if found is None or not found["post"].strip() or _PERSONAL.search(text):
-            raise ActorInvalidError(value=_PERSONAL.sub("…", text)[:60])
+        if found is None or not found["post"].strip() or PERSONAL.search(text):
+            raise ActorInvalidError(value=PERSONAL.sub("…", text)[:60])
         return cls(found["department"], found["post"].strip())
+
+
+def department_of(actor: str) -> str:
+    """The department of an entry's actor, which names a post of it or not."""
+    return actor.partition(":")[0]

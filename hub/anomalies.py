@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 ANSWERED, DENIED = "invocation.answered", "invocation.denied"
 # By whom, under which grant, and under which list, is asked of every kind of answer.
 ANSWERS: Final = (*COUNTED, "batch.fetched")
-KINDS: Final = (*ANSWERS, DENIED, *logged.KINDS)
+# By these an administrator could come to act as an auditor, who checks administrators.
+AUDITOR: Final = "auditor"  # as `Duty.AUDITOR` is written
+OF_AUDITORS: Final = ("person.added", "person.duties", "person.password", "person.code_ended")
+KINDS: Final = (*ANSWERS, DENIED, *OF_AUDITORS, *logged.KINDS)
 MAX_ENTRIES: Final = 100  # named with a finding; its count says how many there are
 
 # code → (English, Chinese) over the finding's parameters.
@@ -63,6 +66,10 @@ VIEWS: Final[dict[str, tuple[str, str]]] = {
     "sleeping_grant": (
         "Grant {grant} was used by {who} for the first time after {days} days.",
         "授权 {grant} 闲置 {days} 天后首次被 {who} 使用。",
+    ),
+    "auditor_replaced": (
+        "{who} made {person} ({post}) an auditor, or reset this auditor's password or codes, {count} times. Ask there.",
+        "{who} 将 {person}（{post}）设为审计员，或重置了该审计员的口令或动态验证码，共 {count} 次。请向本人核实。",
     ),
 }
 
@@ -189,6 +196,8 @@ class _Views:
                 self._sleeping(index, entry, who)
         elif entry.kind == DENIED:
             self._refusal(index, entry, self._who(entry)[0])
+        elif entry.kind in OF_AUDITORS:
+            self._auditor(index, entry)
 
     def findings(self) -> list[Finding]:
         """Everything that was found."""
@@ -295,6 +304,13 @@ class _Views:
         english, chinese = words
         params = tuple({**said, "why": english, "why_zh": chinese}.items())
         self._strange.setdefault((view, params), _Group()).add(index)
+
+    def _auditor(self, index: int, entry: Entry) -> None:
+        """What somebody else does to whoever is an auditor, or becomes one by it."""
+        post = str(entry.facts.get("post", ""))
+        if AUDITOR in entry.facts.get("duties", ()) and entry.actor != post:
+            params = (("who", entry.actor), ("person", str(entry.facts.get("person", ""))), ("post", post))
+            self._strange.setdefault(("auditor_replaced", params), _Group()).add(index)
 
     def _sleeping(self, index: int, entry: Entry, who: str) -> None:
         for grant in grants_of(entry):

@@ -37,6 +37,15 @@ SEARCHED: Final = "audit.searched"
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """*total* entries, or *more* than that, fit; these are some of them."""
+
+    total: int
+    more: bool
+    hits: list[Hit]
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     """A log that is searched, and by whom. *evidence* is None over copied files: nothing is recorded then.
 
@@ -103,10 +112,11 @@ class Desk:
         """As `search`, for a view that has recorded what it asks."""
         return scan(self.log, query) if reading else self.index.find(query)
 
-    def newest(self, query: Query, *, skip: int, limit: int) -> tuple[int, list[Hit]]:
+    def newest(self, query: Query, *, skip: int, limit: int) -> Found:
         """As `search`, the newest first: how many there are, and *limit* of them after *skip*. Recorded first.
 
         Their number is the index's word; each entry is read and proven. Where the index cannot be written, all is read.
+        Of a query by several things no more than `audit.searchindex.COUNTED` are counted.
 
         Raises:
             EvidenceUnavailableError, LogDamagedError, IndexDamagedError
@@ -114,16 +124,20 @@ class Desk:
         self.record("search", query, skip=skip)
         if not self.cover():
             every = list(scan(self.log, query))
-            return len(every), every[::-1][skip : skip + limit]
-        total, places = self.index.newest(query, skip=skip, limit=limit)
+            return Found(len(every), more=False, hits=every[::-1][skip : skip + limit])
+        newest = self.index.newest(query, skip=skip, limit=limit)
         found = []
-        for place in places:
+        for place in newest.places:
             data = self.log.entry(place)
             about = describe(data)
             # The index finds by a part of a subject's hash; and it may lie.
             if query.fits(about):
                 found.append(Hit(place, data, about))
-        return total, found
+        return Found(newest.total, newest.more, found)
+
+    def tally(self, part: str) -> dict[str, int]:
+        """How many entries have each word of *part*, one of `audit.searchindex.PARTS`; nothing without an index."""
+        return self.index.tally(part) if self.index.covered() else {}
 
     def cover(self, progress: Callable[[int, int], None] | None = None) -> bool:
         """Bring the index up to the log; False where it cannot be written, so that the rest will be read."""

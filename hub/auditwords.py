@@ -30,6 +30,8 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     "client.": ("client systems", "客户端系统"),
     "person.": ("people of the portal", "门户用户"),
     "audit.": ("audits", "审计"),
+    "backup.": ("backups", "备份"),
+    "calendar.": ("working days", "工作日历"),
     "bodies.": ("keeping of bodies", "正文保存"),
     "mydata.": ("what people were shown of themselves", "本人查询"),
 }

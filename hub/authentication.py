@@ -23,7 +23,7 @@ from hub.control import Caller, ClientCredential
 from hub.credentials import BEARER, CERTIFICATE, HMAC, KEY, SIGNATURE, Credential, KnownCaller
 from hub.errors import HubError, KeyRefusedError, SetupError
 from hub.nonces_shared import SharedNonces
-from hub.peers import SHOWN, Proxies
+from hub.peers import SHOWN, Forwarders, Proxies
 from hub.signing import hmac_profile, requests
 from hub.signing.errors import (
     CertificateError,
@@ -269,6 +269,19 @@ def proxies_of(settings: Settings) -> Proxies | None:
     except ValueError as error:
         names = "ZHENGTONG_CERTIFICATE_HEADER, ZHENGTONG_CERTIFICATE_PROXIES"
         raise AuthenticationSettingsError(name=names, expected="Client-Cert, 10.0.0.7,10.1.0.0/24") from error
+
+
+def forwarders_of(settings: Settings) -> Forwarders | None:
+    """Who is believed about the addresses they ask for; None, and nobody, unless the deployment names them.
+
+    Raises:
+        AuthenticationSettingsError
+    """
+    try:
+        return Forwarders.parse(settings.trusted_proxies)
+    except ValueError as error:
+        name = "ZHENGTONG_TRUSTED_PROXIES"
+        raise AuthenticationSettingsError(name=name, expected="10.0.0.7,10.1.0.0/24") from error
 
 
 def _way(headers: Sequence[tuple[str, str]]) -> tuple[str, dict[str, str]]:

@@ -110,7 +110,7 @@ class Cases:
         self,
         control: Control,
         evidence: Evidence,
-        clocks: Clocks,
+        clocks: Callable[[], Clocks],
         *,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
@@ -123,7 +123,7 @@ class Cases:
     def begin(self) -> Iterator[Transaction]:
         """One write transaction: everything in it takes effect together, or nothing does."""
         with self.control.writing() as connection:
-            yield Transaction(connection, self.evidence, self.clocks, self._random)
+            yield Transaction(connection, self.evidence, self.clocks(), self._random)
 
     def get(self, id_: str, kind: str) -> Case:
         """The case called *id_*.

@@ -18,6 +18,7 @@ from catalog import correction as machine
 from catalog.clock import day_of
 from catalog.correction import Correction, Disputed, Fault, Ground, State
 from catalog.steps import CaseInvalidError, NotYoursError, problem, register_problems
+from hub.actors import department_of
 from hub.answered import ANSWERED, AnswerGoneError, PastAnswers
 from hub.cases import Case, Turn
 from hub.casewords import CASE_STATES
@@ -130,23 +131,39 @@ def get(office: Office, id_: str, department: str) -> Case:
     return case
 
 
+def look(office: Office, id_: str, *, actor: Actor) -> Case:
+    """The correction called *id_*, for somebody who reads what is written in it about a record: recorded first.
+
+    Raises:
+        CaseUnknownError, NotYoursError: see `get`.
+    """
+    case = get(office, id_, actor.department)
+    facts = {"case": case.id, "revision": case.revision}
+    office.evidence.append("correction.read", actor=str(actor), resource=case.resource, facts=facts)
+    return case
+
+
 def find(
     office: Office,
     department: str,
     *,
     state: str | None = None,
     resource: str | None = None,
+    opener: str | None = None,
+    answerer: str | None = None,
     limit: int = 50,
     offset: int = 0,
 ) -> tuple[int, tuple[Case, ...]]:
     """How many corrections *department* is a party to, and those of one page: the clock that ends first before others.
 
-    The office sees all.
+    The office sees all. *opener*: only those of this department; *answerer*: only those that wait for this one.
     """
     list_ = office.list_
     where = [CaseRow.kind == KIND]
     where += [CaseRow.state == state] if state is not None else []
     where += [CaseRow.resource == resource] if resource is not None else []
+    where += [CaseRow.opener == opener] if opener is not None else []
+    where += [CaseRow.answerer == answerer, CaseRow.open.is_(True)] if answerer is not None else []
     if department != list_.office:
         own = [r.code for r in list_.resources if r.provider == department]
         where.append(sa.or_(CaseRow.opener == department, CaseRow.resource.in_(own)))
@@ -434,7 +451,8 @@ def _own_entry(office: Office, claim: Claim, actor: Actor) -> Entry:
         entry = Entry.decode(office.evidence.log.entry(claim.entry))
     except AuditError as error:
         raise CaseInvalidError([problem("entry", "correction_entry")]) from error
-    if (entry.kind, entry.resource, entry.actor) != (ANSWERED, claim.resource, actor.department):
+    # Whoever of the department called: a system of it, or a person at the try-out.
+    if (entry.kind, entry.resource, department_of(entry.actor)) != (ANSWERED, claim.resource, actor.department):
         raise CaseInvalidError([problem("entry", "correction_entry")])
     return entry
 

@@ -41,6 +41,8 @@ SIGNATURE: Final = "signature"
 MTLS: Final = "mtls"
 PROOFS: Final = {KEY: SIGNATURE, CERTIFICATE: MTLS, HMAC: HMAC, BEARER: BEARER}
 """What a request proves by a credential of each kind."""
+SESSION: Final = "session"
+"""What a person proves who is signed in at the portal: there is no credential of a system behind it."""
 
 PRODUCTION: Final = "production"
 SANDBOX: Final = "sandbox"
@@ -67,6 +69,11 @@ class KnownCaller:
     credential: str = ""
     sandbox: bool = False
     signed: Signed | None = field(default=None, compare=False)
+
+    @property
+    def actor(self) -> str:
+        """Whom the log names: of a system its department, of a person department and post, which is *name*."""
+        return f"{self.department}:{self.name}" if self.proof == SESSION else self.department
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,10 +67,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Rejects:
-    """Rows rejected now. *stopped*: of a load that was stopped for them, so that nothing of it is in the table."""
+    """Rows rejected now.
+
+    *stopped*: of a load that was stopped for them, so that nothing of it is in the table. *loaded*: there is a table,
+    or at least such a load; without either nothing can have been rejected.
+    """
 
     rows: Sequence[Rejected]
-    stopped: bool
+    stopped: bool = False
+    loaded: bool = True
 
 
 def scope_of(list_: ResponsibilityList, department: str, *, all_seeing: bool) -> frozenset[str] | None:
@@ -167,9 +172,9 @@ def rejected_now(office: Office, resource: InformationResource, *, limit: int = 
         if found:
             return Rejects(found, stopped=True)
         try:
-            return Rejects(house.rejected(resource, limit=limit), stopped=False)
+            return Rejects(house.rejected(resource, limit=limit))
         except TableMissingError:
-            return Rejects((), stopped=False)
+            return Rejects((), loaded=False)
 
 
 def rows_now(office: Office, code: str) -> int | None:

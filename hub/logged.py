@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from catalog.decide import Grant, grant_from_plain
 from catalog.model import EVERYONE
-from hub.credentials import BEARER, KEY, PROOFS, SANDBOX
+from hub.actors import department_of
+from hub.credentials import BEARER, KEY, PROOFS, SANDBOX, SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -31,6 +32,12 @@ UNDER_WAY: Final = timedelta(minutes=1)
 ADMITTED, REVOKED = "caller.admitted", "caller.revoked"
 REGISTERED, CHANGED, CLIENT_ENDED = "client.registered", "client.changed", "client.ended"
 KEY_ADDED, KEY_REVOKED = "client.key_added", "client.key_revoked"
+PERSON_ADDED, PERSON_DUTIES = "person.added", "person.duties"
+PERSON_DISABLED, PERSON_ENABLED = "person.disabled", "person.enabled"
+HANDED_OVER, WITHDRAWN = "person.handed_over", "person.withdrawn"
+PERSON_CHANGED: Final = (PERSON_DUTIES, PERSON_DISABLED, PERSON_ENABLED, HANDED_OVER, WITHDRAWN)
+# The duty by which a person calls (`hub.handcalls`).
+CALLS: Final = "staff"
 GIVEN: Final = "grant.given"
 SUSPENDED, RESUMED = "grant.suspended", "grant.resumed"
 ENDED: Final = ("grant.revoked", "grant.handed_back", "grant.replaced")
@@ -47,6 +54,8 @@ OF_CREDENTIALS: Final[dict[str, tuple[str, str]]] = {
     "expired": ("it had run out", "该凭据已到期"),
     "early": ("it did not hold yet", "该凭据尚未生效"),
     "ended": ("the system had been ended", "该系统已停用"),
+    "disabled": ("the person had been disabled", "该人员已停用"),
+    "duty": ("the log gave the person no duty to call", "日志中未授予该人员调用的职责"),
     "sandbox": ("what the system shows in this way opens the sandbox alone", "该系统以此方式只能使用沙箱"),
 }
 OF_GRANTS: Final[dict[str, tuple[str, str]]] = {
@@ -93,6 +102,29 @@ class System:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """A person who may sign in at the portal, acts as *actor*, and since when no more.
+
+    *calls* says whether the duty to call is the person's own, *called_until* when it ceased to be; *lent* are, by the
+    number of the delegation, the terms for which colleagues handed it over.
+    """
+
+    actor: str
+    calls: bool = False
+    called_until: datetime | None = None
+    disabled_at: datetime | None = None
+    lent: Mapping[str, tuple[datetime | None, datetime | None]] = field(default_factory=dict)
+
+    def may_call(self, at: datetime) -> bool:
+        """Whether it had the duty at *at*."""
+        own = self.calls or (self.called_until is not None and not _over(self.called_until, at))
+        return own or any(
+            starts is not None and starts - at < UNDER_WAY and not _over(ends, at)
+            for starts, ends in self.lent.values()
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Given:
     """A grant with its *terms* as they were given; None where the entry does not say them whole."""
 
@@ -111,6 +143,7 @@ class Logged:
     systems: dict[str, System] = field(default_factory=dict)
     # Whom calls name as the caller → the system that acts as it.
     acting: dict[str, str] = field(default_factory=dict)
+    people: dict[str, Member] = field(default_factory=dict)
     grants: dict[str, Given] = field(default_factory=dict)
     lists: set[str] = field(default_factory=set)
     current: tuple[str, datetime] | None = None
@@ -125,7 +158,7 @@ class Logged:
 
     def copy(self) -> Logged:
         """Another one that goes on by itself."""
-        kept = (dict(self.credentials), dict(self.systems), dict(self.acting), dict(self.grants))
+        kept = (dict(self.credentials), dict(self.systems), dict(self.acting), dict(self.people), dict(self.grants))
         return Logged(*kept, set(self.lists), self.current)
 
     def see(self, entry: Entry) -> None:
@@ -138,6 +171,10 @@ class Logged:
 
     def credential_fault(self, entry: Entry) -> str:
         """What the log says against the caller and credential of an answered call: of `OF_CREDENTIALS`, or ""."""
+        find = self._person_fault if _text(entry.facts, "proof") == SESSION else self._system_fault
+        return find(entry)
+
+    def _system_fault(self, entry: Entry) -> str:
         caller, proof = _text(entry.facts, "caller"), _text(entry.facts, "proof")
         name = _text(entry.facts, "credential") or caller
         client = self.acting.get(caller, "")
@@ -154,6 +191,19 @@ class Logged:
         if proof and proof != PROOFS.get(shown.kind):
             return "proof"
         return _credential_over(shown, entry.at) or ("" if system is None else _system_over(system, shown, entry.at))
+
+    def _person_fault(self, entry: Entry) -> str:
+        """Who shows a session is a person, and shows no credential of a system."""
+        member = self.people.get(_text(entry.facts, "caller"))
+        if member is None:
+            return "never"
+        if entry.actor != member.actor:
+            return "other"
+        if _text(entry.facts, "credential"):
+            return "foreign"
+        if _over(member.disabled_at, entry.at):
+            return "disabled"
+        return "" if member.may_call(entry.at) else "duty"
 
     def grant_faults(self, entry: Entry, frozen: Iterable[Grant] = ()) -> dict[str, str]:
         """What it says against each grant of an answered call: of `OF_GRANTS`.
@@ -188,7 +238,7 @@ class Logged:
     def _grant_fault(self, given: Given | None, entry: Entry) -> str:  # noqa: PLR0911 - one for each thing that may be wrong
         if given is None:
             return "never"
-        if given.consumer not in ("", entry.actor):
+        if given.consumer not in ("", department_of(entry.actor)):
             return "other"
         if "" not in (given.resource, entry.resource) and given.resource != entry.resource:
             return "resource"
@@ -253,6 +303,28 @@ class Logged:
         if client in self.systems:
             self.systems[client] = replace(self.systems[client], ended_at=entry.at)
 
+    def _person_added(self, entry: Entry) -> None:
+        calls = CALLS in _texts(entry.facts, "duties")
+        self.people[_text(entry.facts, "person")] = Member(_text(entry.facts, "post"), calls)
+
+    def _person_changed(self, entry: Entry) -> None:
+        person, facts = _text(entry.facts, "person"), entry.facts
+        known = self.people.get(person)
+        if known is None:
+            return
+        if entry.kind == PERSON_DUTIES:
+            calls = CALLS in _texts(facts, "duties")
+            known = replace(known, calls=calls, called_until=entry.at if known.calls and not calls else None)
+        elif entry.kind == HANDED_OVER and CALLS in _texts(facts, "duties"):
+            term = (_moment(facts, "starts"), _moment(facts, "ends"))
+            known = replace(known, lent={**known.lent, _text(facts, "delegation"): term})
+        elif entry.kind == WITHDRAWN and _text(facts, "delegation") in known.lent:
+            name = _text(facts, "delegation")
+            known = replace(known, lent={**known.lent, name: (known.lent[name][0], entry.at)})
+        elif entry.kind in (PERSON_DISABLED, PERSON_ENABLED):
+            known = replace(known, disabled_at=entry.at if entry.kind == PERSON_DISABLED else None)
+        self.people[person] = known
+
     def _given(self, entry: Entry) -> None:
         plain = entry.facts.get("grant")
         if not isinstance(plain, dict):
@@ -290,6 +362,8 @@ _TAKEN: Final[dict[str, Callable[[Logged, Entry], None]]] = {
     CLIENT_ENDED: Logged._client_ended,  # noqa: SLF001 - its own, of this module
     KEY_ADDED: Logged._key_added,  # noqa: SLF001 - its own, of this module
     KEY_REVOKED: Logged._revoked,  # noqa: SLF001 - its own, of this module
+    PERSON_ADDED: Logged._person_added,  # noqa: SLF001 - its own, of this module
+    **dict.fromkeys(PERSON_CHANGED, Logged._person_changed),  # noqa: SLF001 - its own, of this module
     GIVEN: Logged._given,  # noqa: SLF001 - its own, of this module
     **dict.fromkeys((SUSPENDED, RESUMED, *ENDED), Logged._grant_changed),  # noqa: SLF001 - its own, of this module
     PUBLISHED: Logged._published,  # noqa: SLF001 - its own, of this module

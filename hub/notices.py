@@ -69,6 +69,10 @@ NOTICES: Final[dict[str, tuple[str, str]]] = {
         "{kind} {case} was due on {due} and is not settled by {answerer}.",
         "{kind_zh} {case} 已于 {due} 到期，{answerer} 尚未办结。",
     ),
+    "clock_moved": (
+        "A further calendar is in force: {kind} {case} is due on {due} instead of {was}.",
+        "新的工作日历已生效：{kind_zh} {case} 的期限由 {was} 调整为 {due}。",
+    ),
     "correction_opened": (
         "{consumer} disputes data of `{resource}` (correction {case}). Check it and answer by {due}.",
         "{consumer} 对 `{resource}` 的数据提出校核（校核 {case}）。请核实并于 {due} 前答复。",

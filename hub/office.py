@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Self
 
 from audit.errors import AuditError
@@ -21,6 +21,7 @@ from hub.published import current_version, list_version
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+    from pathlib import Path
     from types import TracebackType
 
     from catalog.model import ResponsibilityList
@@ -38,7 +39,6 @@ class Office:
     control: Control
     evidence: Evidence
     cases: Cases
-    clocks: Clocks
 
     @classmethod
     def open(cls, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Self:
@@ -53,8 +53,13 @@ class Office:
     @classmethod
     def over(cls, settings: Settings, control: Control, evidence: Evidence) -> Self:
         """An office over parts that are open already."""
-        clocks = clocks_of(settings)
-        return cls(settings, control, evidence, Cases(control, evidence, clocks), clocks)
+        clocks_of(settings)  # Files with faults are told now, and not at the first step of a case.
+        return cls(settings, control, evidence, Cases(control, evidence, partial(clocks_of, settings)))
+
+    @property
+    def clocks(self) -> Clocks:
+        """The clocks in force; a calendar that another process put in force holds here, too."""
+        return clocks_of(self.settings)
 
     @property
     def list_(self) -> ResponsibilityList:
@@ -104,7 +109,21 @@ def clocks_of(settings: Settings) -> Clocks:
     Raises:
         DataFileInvalidError: a file of the city's own has faults; each is named.
     """
-    if settings.clocks_file is None and settings.calendar_file is None and settings.clock_profile == NATIONAL:
+    own = settings.own_calendar
+    calendar, mark = settings.calendar_file, 0
+    if calendar is None:
+        try:
+            # A file that is replaced is another one by its number, whatever its time says.
+            found = own.stat()
+            calendar, mark = own, hash((found.st_ino, found.st_mtime_ns, found.st_size))
+        except FileNotFoundError:
+            calendar = None
+    if settings.clocks_file is None and calendar is None and settings.clock_profile == NATIONAL:
         return Clocks.default()
-    profile = load_profile(settings.clocks_file, settings.clock_profile)
-    return Clocks(profile, load_calendar(settings.calendar_file))
+    return _clocks(settings.clocks_file, settings.clock_profile, calendar, mark)
+
+
+@lru_cache(maxsize=LISTS_REMEMBERED)
+def _clocks(clocks: Path | None, profile: str, calendar: Path | None, mark: int) -> Clocks:
+    del mark
+    return Clocks(load_profile(clocks, profile), load_calendar(calendar))

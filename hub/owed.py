@@ -67,6 +67,10 @@ WORDS: Final[Mapping[Standing, tuple[str, str]]] = {
     Standing.FAILING: ("last load failed", "最近一次失败"),
     Standing.KEPT: ("kept", "正常"),
 }
+# What everybody may know of a pause: whether who holds the resource paused it, or somebody else. Its reason was written
+# for colleagues, and a post is a person's.
+_PAUSED_BY_PROVIDER: Final = ("Its provider paused its loads on {since}.", "提供部门自 {since} 起暂停归集。")
+_PAUSED_BY_OTHERS: Final = ("Loads are paused since {since} by the hub.", "平台自 {since} 起暂停归集。")
 _WHY: Final[Mapping[Standing, tuple[str, str]]] = {
     Standing.PAUSED: ("Loads are paused since {since} by {by}: {reason}.", "自 {since} 起由 {by} 暂停归集：{reason}。"),
     Standing.WAITING: (
@@ -126,10 +130,14 @@ class Owed:
         """The light's word."""
         return WORDS[self.standing][lang == "zh"]
 
-    def why(self, lang: str) -> str:
-        """Why the light is what it is."""
+    def why(self, lang: str, *, public: bool = False) -> str:
+        """Why the light is what it is; *public*: as everybody may read it, of a pause no more than its kind."""
         paused = self.pause
-        return _WHY[self.standing][lang == "zh"].format(
+        words = _WHY[self.standing]
+        if public and paused is not None:
+            own = paused.by.partition(":")[0] == self.provider
+            words = _PAUSED_BY_PROVIDER if own else _PAUSED_BY_OTHERS
+        return words[lang == "zh"].format(
             success=_day(self.success),
             due=_day(self.due),
             days=self.days,

@@ -1,8 +1,8 @@
-"""Which client certificate a connection was made with: as TLS itself knows, or as a trusted proxy says that ends it.
+"""Which client certificate a connection was made with, and from which address: as it says itself, or a trusted proxy.
 
 Only a proxy at a named address is believed, and only one field of it; from anybody else that field is taken away. What
 TLS knows comes with the connection, beside whatever the request says. Which system a certificate is of,
-`hub.authentication` finds.
+`hub.authentication` finds. Addresses are believed for limits alone (`hub.api.limits`): they open nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from cryptography import x509
@@ -24,10 +24,15 @@ from hub.signing.errors import CertificateError
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Iterable, Mapping
     from ipaddress import IPv4Network, IPv6Network
 
 # Under this name a request's scope holds what `shown_by` found; no header field comes to stand there.
 SHOWN = "zhengtong.certificate"
+# And under this one the address that a trusted proxy speaks for.
+SOURCE = "zhengtong.source"
+# More proxies in a row than anybody has; whoever sends more has made them up.
+MAX_FORWARDED = 20
 MAX_CERTIFICATE_CHARS = 16_384
 ADDRESSES_REMEMBERED = 1_024
 _HEX = re.compile(r"[0-9A-Fa-f]{64}")
@@ -76,6 +81,46 @@ class Proxies:
         return (thumbprint(text) if text else None), others
 
 
+@dataclass(frozen=True)
+class Forwarders:
+    """Who is believed to say for which address it asks (``X-Forwarded-For``)."""
+
+    networks: tuple[IPv4Network | IPv6Network, ...]
+
+    @classmethod
+    def parse(cls, addresses: str) -> Forwarders | None:
+        """The comma-separated *addresses* and networks; None for none. Raises: ValueError: one is none."""
+        networks = tuple(ip_network(one.strip()) for one in addresses.split(",") if one.strip())
+        return cls(networks) if networks else None
+
+    def source(self, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> str:
+        """The address that *peer* asks for; its own, unless it is believed and says one.
+
+        Each proxy adds at the end whom it was asked by. What stands before the last address that is none of ours
+        was written by whoever is there, and may be anything.
+        """
+        if not _among(peer, self.networks):
+            return peer
+        said = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1")
+        for one in reversed(said.split(",")[-MAX_FORWARDED:]):
+            address = _address(one)
+            if address is None:
+                return peer
+            peer = address
+            if not _among(peer, self.networks):
+                return peer
+        return peer
+
+
+def source_of(scope: Mapping[str, Any]) -> str:
+    """The address that limits count a request by: the connection's, or the one that a trusted proxy speaks for."""
+    said = scope.get(SOURCE)
+    if said is not None:
+        return str(said)
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
 def shown_by(transport: asyncio.BaseTransport) -> str | None:
     """The SHA-256 (hex) of the certificate that the client of *transport* proved to be its own; None for none.
 
@@ -105,6 +150,19 @@ def thumbprint(text: str) -> str:
     except (binascii.Error, ValueError) as error:
         raise CertificateError from error
     return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+
+
+def _address(text: str) -> str | None:
+    """The address in an element of ``X-Forwarded-For``, which some proxies write with a port; None for none."""
+    plain = text.strip()
+    if plain.startswith("["):
+        plain = plain[1:].partition("]")[0]
+    elif plain.count(":") == 1:
+        plain = plain.partition(":")[0]
+    try:
+        return str(ip_address(plain))
+    except ValueError:
+        return None
 
 
 @lru_cache(maxsize=ADDRESSES_REMEMBERED)

@@ -18,6 +18,7 @@ from audit.entry import Entry
 from catalog.clock import SHANGHAI, day_of
 from catalog.correction import MAX_TEXT_CHARS, Correction, Fault, State
 from catalog.steps import CaseInvalidError, NotYoursError, StepNotAllowedError, problem
+from hub.actors import department_of
 from hub.answered import ANSWERED, AnswerGoneError, PastAnswers
 from hub.cases import Case, Turn
 from hub.control import CaseRow, Notice, hold_generation, row_dict
@@ -110,10 +111,10 @@ def recipients(
             try:
                 got = _got(past, index, entry, wrong)
             except AnswerGoneError:
-                counts.setdefault(entry.actor, _Count()).undecided.append((index, entry.at))
+                counts.setdefault(department_of(entry.actor), _Count()).undecided.append((index, entry.at))
             else:
                 if got:
-                    counts.setdefault(entry.actor, _Count()).calls.append((index, entry.at))
+                    counts.setdefault(department_of(entry.actor), _Count()).calls.append((index, entry.at))
     with office.control.reading() as connection:
         subscribers = _subscribers(connection, wrong.resource, since, end)
     return tuple(

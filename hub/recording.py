@@ -81,7 +81,7 @@ class Attempt:
     @property
     def actor(self) -> str:
         """Who calls, as the entry names it."""
-        return self.caller.department if self.caller else UNKNOWN_ACTOR
+        return self.caller.actor if self.caller else UNKNOWN_ACTOR
 
     @property
     def purpose(self) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from hub.again import NamedCalls, PastCalls
 from hub.auditing import MASK_KEY
 from hub.authentication import Authenticator
+from hub.callerusage import CallerUsage
 from hub.control import Control
 from hub.enumeration import Budget, ControlMisses
 from hub.evidence import Evidence, Publisher, utc_now
@@ -50,6 +51,7 @@ class Service:
     authenticator: Authenticator
     trial: Trial
     named: NamedCalls
+    callers: CallerUsage
 
     @classmethod
     def open(cls, settings: Settings, *, clock: Callable[[], datetime] = utc_now, patience: int = 0) -> Service:
@@ -88,6 +90,7 @@ class Service:
             Authenticator.open(settings, control, now=clock()),
             trial,
             NamedCalls(invocation, evidence, Names(control, evidence), past, standing),
+            CallerUsage(evidence.log),
         )
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from catalog.clock import NATIONAL
+from hub.providersettings import ProviderSettings
 
 DEFAULT_HOME = "var"
 DEFAULT_API_PORT = 8080
@@ -70,7 +71,9 @@ class Settings:
     to stop says so before it does); ``ZHENGTONG_LICENCE_SUITE`` (by which suite new licences are signed),
     ``ZHENGTONG_LICENCE_SECOND`` (by which suite bundles bear a second signature; ``off``: none),
     ``ZHENGTONG_SIGNERS`` (the file that says which of their keys others keep); ``ZHENGTONG_PORTAL_CODES`` (``off``:
-    nobody is made to set up one-time codes for the portal, as in a demonstration).
+    nobody is made to set up one-time codes for the portal, as in a demonstration); ``ZHENGTONG_BACKUPS`` (the folder of
+    backups, best on another disk); ``ZHENGTONG_TRUSTED_PROXIES`` (the addresses of proxies that are believed about whom
+    they ask for). Those of single sign-on are `hub.providersettings`'.
     """
 
     home: Path
@@ -117,6 +120,9 @@ class Settings:
     licence_second: str = ""
     signers_file: Path | None = None
     portal_codes: bool = True
+    trusted_proxies: str = ""
+    provider: ProviderSettings | None = None
+    backups_folder: Path | None = None
 
     @classmethod
     def from_environment(cls, environ: dict[str, str] | None = None) -> Settings:
@@ -173,6 +179,9 @@ class Settings:
             licence_second=_unless_off(env.get("ZHENGTONG_LICENCE_SECOND", "off")),
             signers_file=_path(env.get("ZHENGTONG_SIGNERS")),
             portal_codes=env.get("ZHENGTONG_PORTAL_CODES", "on").strip().lower() not in _OFF,
+            trusted_proxies=env.get("ZHENGTONG_TRUSTED_PROXIES", ""),
+            provider=ProviderSettings.from_environment(env),
+            backups_folder=_path(env.get("ZHENGTONG_BACKUPS")),
         )
 
     @classmethod
@@ -267,6 +276,16 @@ class Settings:
     def batches(self) -> Path:
         """Files of batch orders until they expire."""
         return self.home / "batches"
+
+    @property
+    def own_calendar(self) -> Path:
+        """The calendar that was put in force in this deployment; it holds unless `calendar_file` names another."""
+        return self.home / "calendar.csv"
+
+    @property
+    def backups(self) -> Path:
+        """Where backups are made and looked for."""
+        return self.backups_folder or self.home / "backups"
 
     @property
     def airflow(self) -> Path:

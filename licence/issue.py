@@ -6,6 +6,7 @@ after its log entry is durable.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from licence import predicates
@@ -66,30 +67,9 @@ def issue(
         raise IssueRefusedError("identifier_of_other_kind", kind=kind.code)
     if key.organisation_code != identifier.issuer:
         raise IssueRefusedError("identifier_of_other_issuer", issuer=identifier.issuer, key=key.organisation_code)
-    day = _day(issued_at)
-    ends = None if valid_until is None else _day(valid_until)
     jti = str(identifier)
-    claims: dict[str, Claim] = {
-        # GB/T 36903 metadata as inferred from public implementations; dates as YYYY-MM-DD, China time.
-        "ZZMC": kind.name,
-        "ZZLXDM": kind.code,
-        "ZZBH": number or identifier.serial,
-        "ZZBS": jti,
-        "ZZBFJG": issuer_name or kind.authority,
-        "ZZBFJGDM": identifier.issuer,
-        "CZZT": _text(facts.get(kind.holder_name_field)),
-        "CZZTDM": _text(facts.get(kind.holder_field)),
-        "CZZTDMLX": HOLDER_TYPES[kind.holder_type],
-        "CZZTDMLXDM": kind.holder_type,
-        "ZZBFRQ": day.isoformat(),
-        "ZZYXQQSRQ": (day if starts is issued_at else _day(starts)).isoformat(),
-    }
-    if ends is not None:
-        claims["ZZYXQJZRQ"] = ends.isoformat()
-    claims |= face(kind, facts)
-    if kind.predicates:
-        # Last, so that what went before keeps its salts. Days are those of China, as in ZZBFRQ.
-        claims |= predicates.state(kind, facts, day, ends)
+    names = Names(number or identifier.serial, jti, issuer_name or kind.authority, identifier.issuer)
+    claims = claims_of(kind, facts, names, issued_at=issued_at, valid_from=starts, valid_until=valid_until)
     credential = seal(
         key,
         jti=jti,
@@ -109,6 +89,55 @@ def issue(
         kind=kind.code,
         status_ref=status_ref,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a licence is called, and who issues it: printed *number*, *identifier*, and the issuer's name and code."""
+
+    number: str
+    identifier: str
+    issuer_name: str
+    issuer: str
+
+
+def claims_of(
+    kind: LicenceKind,
+    facts: Mapping[str, str | int | bool | None],
+    names: Names,
+    *,
+    issued_at: datetime,
+    valid_from: datetime,
+    valid_until: datetime | None,
+) -> dict[str, Claim]:
+    """What a licence says, in the order in which it is sealed; nothing is signed.
+
+    Raises: FactsIncompleteError, FaceValueError and IssueRefusedError, as `issue`.
+    """
+    day = _day(issued_at)
+    ends = None if valid_until is None else _day(valid_until)
+    claims: dict[str, Claim] = {
+        # GB/T 36903 metadata as inferred from public implementations; dates as YYYY-MM-DD, China time.
+        "ZZMC": kind.name,
+        "ZZLXDM": kind.code,
+        "ZZBH": names.number,
+        "ZZBS": names.identifier,
+        "ZZBFJG": names.issuer_name,
+        "ZZBFJGDM": names.issuer,
+        "CZZT": _text(facts.get(kind.holder_name_field)),
+        "CZZTDM": _text(facts.get(kind.holder_field)),
+        "CZZTDMLX": HOLDER_TYPES[kind.holder_type],
+        "CZZTDMLXDM": kind.holder_type,
+        "ZZBFRQ": day.isoformat(),
+        "ZZYXQQSRQ": (day if valid_from is issued_at else _day(valid_from)).isoformat(),
+    }
+    if ends is not None:
+        claims["ZZYXQJZRQ"] = ends.isoformat()
+    claims |= face(kind, facts)
+    if kind.predicates:
+        # Last, so that what went before keeps its salts. Days are those of China, as in ZZBFRQ.
+        claims |= predicates.state(kind, facts, day, ends)
+    return claims
 
 
 def face(kind: LicenceKind, facts: Mapping[str, str | int | bool | None]) -> dict[str, str]:

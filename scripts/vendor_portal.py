@@ -27,7 +27,7 @@ LICENCE_NAMES = ("LICENSE", "LICENSE.txt", "LICENCE", "LICENSE.md")
 
 def build(work: Path) -> dict[str, bytes]:
     """The files that are served, by name, made in the empty folder *work*."""
-    for name in ("package.json", "package-lock.json", "portal.scss", "portal.js", "early.js"):
+    for name in ("package.json", "package-lock.json", "portal.scss", "portal.js", "camera.js", "early.js"):
         shutil.copy(ASSETS / name, work)
     _run(work, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
     tools = work / "node_modules" / ".bin"

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from hub.cli import main
+from hub.portal import glossary
 from tests.licence import world
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,8 +26,8 @@ CATALOGUE = ROOT / "docs" / "catalogue.md"
 INGESTION = ROOT / "docs" / "ingestion.md"
 # What departments' staff, operators and clerks read is there in both languages, the same paper under the same name.
 TRANSLATED = (
-    "api.md", "calling.md", "catalogue.md", "ingestion.md", "licences.md", "log-format.md", "operations.md",
-    "portal.md", "sources.md", "threats.md", "verifying.md",
+    "api.md", "backups.md", "calling.md", "catalogue.md", "ingestion.md", "licences.md", "log-format.md",
+    "operations.md", "portal.md", "sources.md", "threats.md", "verifying.md",
 )  # fmt: skip
 PAIRS = [(ROOT / "docs" / name, ROOT / "docs" / "zh" / name) for name in TRANSLATED]
 SKIPPED_FOLDERS = frozenset({".git", ".venv", "var", "build", "dist", "node_modules"})
@@ -411,7 +412,11 @@ def test_the_glossary_has_each_term_once_with_its_chinese_word_and_source() -> N
     ]
     terms = [row for row in rows if row[0] != "English"]
     assert len(terms) >= 60
-    assert all(len(row) == 4 and all(row) for row in terms)
+    assert all(len(row) == 5 and all(row) for row in terms)
+    # The portal shows the same.
+    assert [tuple(row) for row in terms] == [
+        (one.english, one.chinese, one.meaning, one.meaning_zh, one.source) for one in glossary.terms()
+    ]
     english = [row[0] for row in terms]
     assert sorted(set(english)) == sorted(english)
     assert [row[0] for row in terms if not CHINESE_TEXT.search(row[1])] == []

@@ -119,12 +119,20 @@ def test_secrets_are_for_their_owner_alone(told, walk):
 
 
 def test_python_is_answered(told, walk):
-    records, several, verified = printed(told, "with Client(").splitlines()
-    assert "birth_date" in records
-    assert "'phone': 'keep_last_4'" in records
+    called = printed(told, "client.query(RESOURCE, **asked")
+    assert "birth_date" in called
+    assert "'phone': 'keep_last_4'" in called
+    several, verified = printed(told, "several = client").splitlines()
     assert several == "[1, 1]"
     assert set(re.findall(r"'(\w+)'(?=[,}])", verified)) == {"mismatch"}
     assert read(walk.read("answer.json")["receipt"]).facts("proof") == "signature"
+
+
+def test_curl_is_answered_where_openssl_signs(told, walk):
+    assert printed(told, "> base") == "200\n"
+    answer = walk.read("signed-answer.json")
+    assert (len(answer["records"]), answer["masked"]) == (1, {"phone": "keep_last_4"})
+    assert read(answer["receipt"]).facts("proof") == "signature"
 
 
 def test_curl_is_answered_in_production_and_a_repetition_is_the_same(told, walk):

@@ -11,6 +11,8 @@ from hub.alertwords import ALERTS
 from hub.anomalies import VIEWS
 from hub.api.problems import known_problems
 from hub.cli import main
+from hub.people import errors as people_errors
+from hub.portal import errors as portal_errors
 from hub.settings import Settings
 from tests.test_docs import LINK, ROOT, command_of, prose
 from tests.test_docs_facts import kinds_written, sources, table
@@ -43,10 +45,12 @@ def test_every_setting_that_is_named_is_read():
 def test_every_code_and_kind_that_is_named_is_one():
     named = {word for word in QUOTED if re.fullmatch(r"[a-z]+[._][a-z_]+", word)}
     known = {*catalog.reasons.REASONS, *known_problems(), *kinds_written(), *ALERTS, "checkpoint.witnessed", "log.vkey"}
+    of_people = [*vars(people_errors).values(), *vars(portal_errors).values()]
+    known |= {*VIEWS, *(one.code for one in of_people if isinstance(one, type))}
     assert len(named) > 12
     assert named - known == set()
     views = {word for word in QUOTED if word in VIEWS}
-    assert views == {"bulk", "refusals"}
+    assert views == {"auditor_replaced", "bulk", "refusals"}
 
 
 def test_the_files_that_are_named_are_made_under_these_names(tmp_path):
@@ -70,3 +74,9 @@ def test_every_row_says_what_is_left_or_that_nothing_is_and_both_languages_say_s
 
 def test_it_links_to_the_tools_of_others():
     assert "log-format.md#check-it-with-other-peoples-tools" in LINK.findall(prose(PAGE))
+
+
+def test_the_tests_that_are_named_are_there():
+    named = {word for word in QUOTED if word.startswith("tests/")}
+    assert len(named) > 10
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []

@@ -56,7 +56,7 @@ from hub.api.limits import Buckets, Room
 from hub.api.metrics import Metrics
 from hub.api.replies import read_body, refuse, reply
 from hub.api.tracing import Tracing
-from hub.authentication import AuthenticationSettingsError, proxies_of
+from hub.authentication import AuthenticationSettingsError, forwarders_of, proxies_of
 from hub.errors import HubError, InvalidRequestError, NotFoundError, ResourceUnknownError
 from hub.invocation import RefusedError
 from hub.service import Service
@@ -135,6 +135,7 @@ def create_app(settings: Settings, *, open_service: Callable[[Settings], Service
     async def lifespan(app: HubApp) -> AsyncIterator[None]:
         if settings.api_scheme not in SCHEMES:
             raise AuthenticationSettingsError(name="ZHENGTONG_API_SCHEME", expected="http / https")
+        app.forwarders = forwarders_of(settings)
         metrics = Metrics()
         journal = Journal.open(settings, lost=metrics.lost, tracer=Tracing.open(settings))
         service = await run_in_threadpool(open_service, settings)

@@ -21,6 +21,7 @@ from hub.changes.cursor import MAX_CURSOR_CHARS
 from hub.changes.feed import DEFAULT_LIMIT, MAX_LIMIT, ChangeFeed
 from hub.errors import KeyRefusedError, TooFastError
 from hub.invocation import RefusedError
+from hub.peers import source_of
 from hub.requests import MAX_TEXT_CHARS
 from hub.webhooks.worker import open_feed
 
@@ -131,7 +132,7 @@ def add_to(app: FastAPI) -> None:
     async def changes(request: Request, code: str) -> Response:
         """What changed since a cursor, of the rows and fields that a grant shows. Leaves evidence, like a query."""
         body = await read_body(request)
-        strangers, peer = request.app.state.fast.strangers, request.client.host if request.client else ""
+        strangers, peer = request.app.state.fast.strangers, source_of(request.scope)
         wait = strangers.wait_s(peer)
         try:
             return await run_in_threadpool(_page, request, code, body, wait)

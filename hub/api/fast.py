@@ -42,7 +42,7 @@ from hub.errors import (
     TryAgainError,
 )
 from hub.invocation import RefusedError, WaitsError
-from hub.peers import SHOWN
+from hub.peers import SHOWN, source_of
 from hub.recording import outcome_of
 from hub.requests import MAX_BODY_BYTES
 from hub.signatures import Request, Response, SignatureInvalidError, check_digest, content_digest
@@ -167,7 +167,7 @@ class Fast:
             raise TryAgainError
         whose = _whose(fields, scope)
         check_rate(self.rates, whose)
-        peer = scope["client"][0] if scope.get("client") else ""
+        peer = source_of(scope)
         wait = self.strangers.wait_s(peer)
         opens = Proof(
             service.authenticator, scope, b"" if isinstance(body, RequestError) else body, self.proxies, _bearer(fields)

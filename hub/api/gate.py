@@ -1,6 +1,6 @@
 """What every request passes before it is answered: the way to the calls or to the framework, and what is said of it.
 
-    1. how clients call the API is put right, where a proxy terminates TLS
+    1. how clients call the API is put right, where a proxy terminates TLS, and from where, where it says so
     2. an address that cannot be one is none
     3. a call goes to `hub.api.fast`, anything else to the framework
     4. the answer is told what its address is about to become (`hub.api.lifecycle`), and by what name to speak of it
@@ -25,6 +25,7 @@ from hub.api.fast import PREFIX, SANDBOX, door_of
 from hub.api.journal import REQUEST_ID, SEEN, Seen
 from hub.api.lifecycle import LIFECYCLE
 from hub.errors import HubError
+from hub.peers import SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from hub.api.fast import Door
     from hub.api.journal import Journal
+    from hub.peers import Forwarders
     from hub.standing import KnownCaller
 
 _logger = logging.getLogger(__name__)
@@ -42,10 +44,12 @@ class HubApp(FastAPI):
     """The framework's application, which calls pass by on their way to `hub.api.fast`.
 
     *api_scheme* is how clients call it, where a proxy terminates TLS and a plain request arrives; "": as it arrives.
-    *journal* is who is told of requests; None: nobody. *pages* are for people, at all addresses that they own.
+    *forwarders* are believed about whom they ask for; None: nobody is. *journal* is who is told of requests; None:
+    nobody. *pages* are for people, at all addresses that they own.
     """
 
     api_scheme = ""
+    forwarders: Forwarders | None = None
     journal: Journal | None = None
     pages: Pages | None = None
     lifecycle = LIFECYCLE
@@ -58,6 +62,8 @@ class HubApp(FastAPI):
         if self.api_scheme:  # step 1
             # A client may have signed the whole address (`@target-uri`), of which a proxy leaves everything but this.
             scope["scheme"] = self.api_scheme
+        if self.forwarders is not None and scope.get("client"):
+            scope[SOURCE] = self.forwarders.source(scope["client"][0], scope["headers"])
         door = door_of(scope)
         if door is not None and self.journal is None and not self.lifecycle.addresses:
             await self.state.fast.answer(door, scope, receive, send)

@@ -6,8 +6,6 @@ handed out only to whoever has recorded a use of it.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -17,7 +15,7 @@ from pydantic import BaseModel
 
 from hub.actors import Role
 from hub.api import doors
-from hub.api.bodies import texts
+from hub.api.bodies import Body, texts
 from hub.api.bodyshapes import BodyShape
 from hub.api.replies import JSON, misfits, receive
 from hub.api.shapes import documented
@@ -245,11 +243,7 @@ def _add(request: Request, body: Mapping[str, Any]) -> Response:
         needs_consent=_flag(body, "needs_consent", default=True),
         valid_until=_time(given.get("valid_until", "")),
     )
-    try:
-        content = base64.b64decode(str(body["content"]), validate=True)
-    except (binascii.Error, ValueError):
-        raise InvalidRequestError(where="content", why="base64 is wanted", why_zh="应为 base64 文本") from None
-    taken = _desk(request).add(content, paper, holder=given["holder"], actor=actor)
+    taken = _desk(request).add(Body(body).octets("content"), paper, holder=given["holder"], actor=actor)
     return doors.answer(request, taken, status=201)
 
 

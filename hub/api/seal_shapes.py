@@ -99,6 +99,7 @@ class ApprovalShape(BaseModel):
     seal: str
     form: str
     document_digest: str
+    title: str
     purpose: str
     asked_by: str
     asked_at: str
@@ -124,6 +125,7 @@ class SignerShape(BaseModel):
     serial: str
     created_at: str
     ended_at: str | None
+    locked: bool = Field(description="after too many wrong proofs; another key ends it")
     log_index: int
 
 
@@ -153,6 +155,7 @@ _SPECIAL: Final = (
     ("custodian", {**_TEXT, "description": "DEPARTMENT:POST, or a signer with a key of their own"}),
     ("valid_from", _TIME),
     ("valid_until", _TIME),
+    ("title", {**_TEXT, "maxLength": 100, "description": "what the document is called; it names no person"}),
     ("line", {**_TEXT, "description": "what stands below the star of a drawn seal"}),
     ("picture", {**_BASE64, "description": "a PNG; without it a round seal is drawn"}),
     ("width_mm", _MM),

@@ -14,7 +14,7 @@ from hub.api import doors, offices
 from hub.api.applications import sees_all
 from hub.api.bodies import Body
 from hub.api.seal_shapes import ApprovalShape, ApprovalsShape, EnrolledShape, SignersShape, StampedShape, body_shape
-from hub.api.seals import ACTING, MEMBERS, is_office, octets, stamped
+from hub.api.seals import ACTING, MEMBERS, is_office, stamped
 from hub.api.shapes import documented
 
 if TYPE_CHECKING:
@@ -136,12 +136,13 @@ def _enrolled(request: Request, done: Enrolled) -> Response:
 
 def _ask(request: Request, members: dict[str, Any]) -> Response:
     actor = doors.actor(request, *ACTING)
-    body = Body(members).done(("seal", "document", "purpose"))
+    body = Body(members).done(("seal", "document", "purpose", "title"))
     asked = offices.seals(request).ask(
         body.text("seal", None),
-        octets(body, "document"),
+        body.octets("document"),
         purpose=body.text("purpose", None),
         by=actor,
+        title=body.text("title"),
         office=is_office(request),
     )
     return doors.answer(request, asked, status=201)
@@ -152,7 +153,7 @@ def _approve(request: Request, id_: str, members: dict[str, Any]) -> Response:
     body = Body(members).done(("document", "pin", "password"))
     done = offices.seals(request).approve_and_sign(
         id_,
-        octets(body, "document"),
+        body.octets("document"),
         by=actor,
         pin=body.text("pin", None),
         password=body.text("password", None),
@@ -169,7 +170,7 @@ def _decline(request: Request, id_: str, members: dict[str, Any]) -> Response:
 BODIES = {
     "/v1/seals/signers": body_shape(("person", "pin")),
     "/v1/seals/signers/{person}:renew": body_shape(("pin", "ground")),
-    "/v1/seal-approvals": body_shape(("seal", "document", "purpose")),
+    "/v1/seal-approvals": body_shape(("seal", "document", "purpose"), ("title",)),
     "/v1/seal-approvals/{id_}:approve": body_shape(("document", "pin", "password")),
     "/v1/seal-approvals/{id_}:decline": body_shape(()),
 }

@@ -8,7 +8,6 @@ key's name: a custodian's key bears the custodian's post.
 from __future__ import annotations
 
 import base64
-import binascii
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -142,23 +141,6 @@ def is_office(request: Request) -> bool:
     return Role.OFFICE in doors.known(request).roles
 
 
-def octets(body: Body, name: str) -> bytes:
-    """A member in base64; longer than other texts, since the body as a whole is bounded.
-
-    Raises:
-        InvalidRequestError: it is none.
-    """
-    value = body.raw(name) if body.has(name) else None
-    try:
-        return base64.b64decode(value, validate=True) if isinstance(value, str) else _not_base64(name)
-    except (binascii.Error, ValueError):
-        return _not_base64(name)
-
-
-def _not_base64(name: str) -> bytes:
-    raise _bad(name, "base64 is wanted", "应为 base64")
-
-
 def stamped(request: Request, done: Stamped) -> Response:
     """The answer to a use of a seal."""
     return doors.answer(request, {"use": done.use, "form": done.form, "data": base64.b64encode(done.data).decode()})
@@ -186,7 +168,7 @@ def _requested(request: Request, members: dict[str, Any]) -> Response:
         _instant(body, "valid_from"),
         _instant(body, "valid_until"),
         line=body.text("line"),
-        png=octets(body, "picture") if body.has("picture") else b"",
+        png=body.octets("picture") if body.has("picture") else b"",
         width_mm=_number(body, "width_mm", 42),
         height_mm=_number(body, "height_mm", 42),
         structure=_number(body, "structure", 5),
@@ -216,7 +198,7 @@ def _stamp(request: Request, code: str, members: dict[str, Any]) -> Response:
     actor = doors.actor(request, *ACTING)
     body = Body(members).done(("document", "purpose", *_PLACED))
     purpose, place = body.text("purpose", None), _place(body)
-    done = offices.seals(request).stamp(code, octets(body, "document"), by=actor, purpose=purpose, place=place)
+    done = offices.seals(request).stamp(code, body.octets("document"), by=actor, purpose=purpose, place=place)
     return stamped(request, done)
 
 

@@ -22,6 +22,7 @@ from hub.api.offices import wallets
 from hub.api.replies import BODY_WAIT_S, receive
 from hub.api.shapes import documented
 from hub.errors import HubError, InvalidRequestError, RequestError
+from hub.peers import source_of
 from hub.requests import MAX_VALUE_CHARS
 from hub.wallets.errors import WalletRequestUnknownError
 from hub.wallets.requests import MAX_LICENCES, Wanted
@@ -288,8 +289,7 @@ def _wanted(value: object) -> list[Wanted]:
 
 async def _spoken(request: Request, rates: Buckets | None, say: Callable[[Wallets], object]) -> Response:
     """What *say* answers, or its refusal, as wallets understand it."""
-    # The address of the connection: a proxy's word of another is believed nowhere (`hub.api.serving`).
-    wait = rates.take(request.client.host if request.client else "") if rates is not None else 0
+    wait = rates.take(source_of(request.scope)) if rates is not None else 0
     if wait:
         late = {"retry-after": str(int(wait) + 1)}
         return _refused(429, "temporarily_unavailable", "Too many requests. Try again later.", late)

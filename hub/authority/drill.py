@@ -17,7 +17,7 @@ from hub.authority import register
 from hub.authority.changes import resolve, rotate
 from hub.authority.errors import KeyStepRefusedError
 from hub.authority.making import BACKDATE
-from hub.authority.names import CUSTODIAN, DOCUMENTS
+from hub.authority.names import CUSTODIAN, DOCUMENTS, department_of
 from hub.authority.revocations import Order, revoke
 from hub.control import LicenceRow, SealRow, SealUseRow
 from hub.errors import HubError, SetupError, TryAgainError
@@ -26,6 +26,8 @@ from licence.crl import Reason
 from licence.errors import KeyFileError, LicenceError, SignerError, Sm2UnavailableError
 from licence.lifecycle import State
 from licence.profile import LICENCE_ENTRY, STATUS_ENTRY
+from licence.seals.algorithms import sm3
+from licence.seals.structure import parse_seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -224,21 +226,36 @@ def _officer_beside(by: str, second: str) -> str:
 
 def _uses(store: KeyStore, whose: str, since: datetime) -> tuple[str, ...]:
     """The uses of seals since then that the key of this name signed, in order of time."""
-    department = next((whose.removeprefix(b) for b in (CUSTODIAN, DOCUMENTS) if whose.startswith(b)), None)
-    if department is None:
+    if not whose.startswith((CUSTODIAN, DOCUMENTS)):
         return ()
     pdf = SealUseRow.form == "pdf"
     query = (
-        sa.select(SealUseRow.id)
+        sa.select(SealUseRow.id, SealUseRow.seal)
         .join(SealRow, SealRow.code == SealUseRow.seal)
-        .where(SealRow.department == department, SealUseRow.at >= since.replace(microsecond=0))
+        .where(SealRow.department == department_of(whose), SealUseRow.at >= since.replace(microsecond=0))
         .where(pdf if whose.startswith(DOCUMENTS) else sa.not_(pdf))
         # A remote signature is by the person's own key.
-        .where(sa.or_(pdf, SealUseRow.approval == ""))
+        .where(SealUseRow.approval == "")
         .order_by(SealUseRow.at, SealUseRow.id)
     )
     with store.control.reading() as connection:
-        return tuple(connection.execute(query).scalars())
+        rows = list(connection.execute(query))
+    kept = None if whose.startswith(DOCUMENTS) else _kept_with(store, whose)
+    return tuple(row.id for row in rows if kept is None or row.seal in kept)
+
+
+def _kept_with(store: KeyStore, whose: str) -> frozenset[str]:
+    """The seals that name a certificate of *whose*: with no other key could they be used."""
+    certificates = {k.der for k in store.kept() if k.name == whose}
+    query = sa.select(SealRow.code, SealRow.made).where(
+        SealRow.department == department_of(whose), SealRow.made.is_not(None)
+    )
+    with store.control.reading() as connection:
+        rows = [(row.code, parse_seal(bytes(row.made)).info) for row in connection.execute(query)]
+    digests = {sm3(one) for one in certificates}
+    return frozenset(
+        code for code, info in rows if certificates & {*info.certificates} or digests & {d.value for d in info.digests}
+    )
 
 
 def _entries(evidence: Evidence, since: datetime) -> Any:  # noqa: ANN401 - an iterator of pairs

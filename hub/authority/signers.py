@@ -32,6 +32,7 @@ from hub.authority.names import (
     TIME_STAMPS,
     WALLET_STATUS,
     WALLETS,
+    department_of,
 )
 from hub.authority.register import APART, ISSUING_ROLE, ROOT_ROLE
 from licence import chain
@@ -63,7 +64,6 @@ _ROLES: Final = {
     SEAL_MAKER: Role.SEAL_MAKING,
     TIME_STAMPS: Role.TIME_STAMPS,
 }
-_OF_DEPARTMENTS: Final = (DEPARTMENT, CUSTODIAN, DOCUMENTS, WALLETS)
 _MEMBERS: Final = frozenset({"key", "secret", "chain"})
 
 
@@ -111,7 +111,7 @@ def enter(connection: Connection, named: Named, now: datetime) -> None:
             role = ROOT_ROLE if issuer is None else ISSUING_ROLE
             name = f"outside-{role}"
         number = register.next_number(register.all_kept(connection), name, suite)
-        department = named.name.partition("-")[2] if named.name.startswith(_OF_DEPARTMENTS) else ""
+        department = department_of(named.name)
         register.insert(
             connection,
             register.entry(

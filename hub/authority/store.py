@@ -126,9 +126,17 @@ class KeyStore(Making):
         """The key of the hub's own time stamps."""
         return self.signing(TIME_STAMPS, ECDSA_P256_SHA256)
 
-    def custodian(self, code: str) -> SigningKey:
-        """The key with which the keeper of a department's seals signs (SM2); made on first asking."""
-        return self._on_asking(custodian_key(code), Role.SEALS, code, SM2_SM3)
+    def custodian(self, custodian: str) -> SigningKey:
+        """The key with which a keeper of seals (``DEPARTMENT:POST``) signs (SM2); made on first asking."""
+        return self._on_asking(self.custodian_name(custodian), Role.SEALS, custodian.partition(":")[0], SM2_SM3)
+
+    def custodian_name(self, custodian: str) -> str:
+        """What the key of a keeper of seals is called: each has one of their own.
+
+        Others may keep one for all keepers of a department (``signers.yaml``): that one, unless they name the keeper's.
+        """
+        own, shared, named = custodian_key(custodian), custodian_key(custodian.partition(":")[0]), self.named()
+        return shared if shared in named and own not in named else own
 
     def documents(self, code: str) -> SigningKey:
         """The key with which a department signs PDF documents (P-256); made on first asking."""

@@ -14,7 +14,9 @@ from audit.errors import AuditError
 from catalog.errors import CatalogError
 from hub.cli import (
     audit,
+    backups,
     batches,
+    calendars,
     calls,
     changes,
     clients,
@@ -23,6 +25,7 @@ from hub.cli import (
     demo,
     evidence,
     grants,
+    health,
     hooks,
     ingest,
     licences,
@@ -103,6 +106,9 @@ for commands in (
     evidence,
     witness,
     mydata,
+    calendars,
+    health,
+    backups,
     licences,
     trust_lists,
     materials,

@@ -244,11 +244,17 @@ def run(
     *,
     once: Annotated[bool, typer.Option("--once", help=say("没有等待的任务即结束", "end when none waits"))] = False,
 ) -> int:
-    """One at a time until Ctrl-C; as many of these as there are machines. Without it the API makes them itself."""
+    """One at a time until Ctrl-C; as many of these as there are machines. Without it the API makes them itself.
+
+    Batches of licences that officers order in the portal are worked on beside them.
+    """
     import threading
 
+    from hub import licensing
     from hub.batches.desk import Batches
     from hub.batches.making import Runner, Worker
+    from hub.licensing import running
+    from hub.licensing.runs import Runs
     from hub.office import Office
     from hub.service import answer_signer
     from hub.standing import Standing
@@ -258,21 +264,29 @@ def run(
         standing = Standing(settings, office.control)
         signer = answer_signer(settings)
         batches = Batches.over(settings, office.control, office.evidence, standing, signer, threads=None)
+        runs = Runs(office.control, office.evidence)
+
+        def counter() -> licensing.Licensing:
+            return licensing.Licensing.open(settings)
+
         try:
             if once:
                 batches.sweep()
-                worker, made = Worker(batches), 0
-                while worker.run_once() is not None:
-                    made += 1
+                made = 0
+                for worker in (Worker(batches), running.Worker(runs, counter)):
+                    while worker.run_once() is not None:
+                        made += 1
                 note(say(f"处理了 {made} 个批量任务。", f"{made} orders were worked on."))
                 return OK
-            runner = Runner(batches)
-            runner.start()
+            runners = (Runner(batches), running.Runner(runs, counter))
+            for runner in runners:
+                runner.start()
             note(say("等待批量任务（Ctrl-C 停止）", "Waiting for orders (Ctrl-C stops)"))
             try:
                 threading.Event().wait()
             finally:
-                runner.stop()
+                for runner in runners:
+                    runner.stop()
         finally:
             batches.close()
     return OK

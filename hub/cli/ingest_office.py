@@ -32,18 +32,17 @@ def rejects(
 
     Where the newest load was stopped for its rejected rows it is those; none of them is in the table.
     """
+    from hub import loadboard
     from hub.errors import ResourceUnknownError
-    from hub.ingestion import stopped_rejects
-    from hub.storing import open_warehouse
+    from warehouse.errors import TableMissingError
 
     with opened() as office:
         resource = office.list_.by_code.get(code)
         if resource is None:
             raise ResourceUnknownError(resource=code)
-        stopped = stopped_rejects(office.settings, office.control, code)
-        with open_warehouse(office.settings) as house:
-            found = house.rejected_in(stopped, limit=limit) if stopped else []
-            rejected = found or house.rejected(resource, limit=limit)
+        found = loadboard.rejected_now(office, resource, limit=limit)
+    if not found.loaded:
+        raise TableMissingError(resource=code)
     if as_json:
         print_json(
             [
@@ -51,13 +50,13 @@ def rejects(
                     "line": r.line,
                     "reasons": [str(x) for x in r.reasons],
                     "batch": r.batch_id,
-                    "committed": not found,
+                    "committed": not found.stopped,
                 }
-                for r in rejected
+                for r in found.rows
             ]
         )
         return OK
-    if found:
+    if found.stopped:
         note(
             say(
                 "最近一次归集因不合格记录过多而停止，未入库任何数据；以下为其不合格记录。",
@@ -70,15 +69,15 @@ def rejects(
         [say("记录", "Record"), say("原因", "Why"), say("批次", "Batch")],
         (
             [r.line, "; ".join(x.text(LANG, titles.get(x.field, x.field)) for x in r.reasons), r.batch_id[:12]]
-            for r in rejected
+            for r in found.rows
         ),
         right=(0,),
     )
     note(
         say(
-            f"显示 {len(rejected):,} 条（最多 {limit:,} 条），原文保存在隔离区。来源修正后重新归集；清单修正后执行 "
+            f"显示 {len(found.rows):,} 条（最多 {limit:,} 条），原文保存在隔离区。来源修正后重新归集；清单修正后执行 "
             f"`zhengtong ingest replay {code}`。",
-            f"{len(rejected):,} shown (at most {limit:,}); their text is in quarantine. After the source was mended, "
+            f"{len(found.rows):,} shown (at most {limit:,}); their text is in quarantine. After the source was mended, "
             f"load again; after the list was, run `zhengtong ingest replay {code}`.",
         )
     )

@@ -376,11 +376,10 @@ def check(
 
 
 def _state(found: dict[str, Any]) -> str:
-    if found["voided_at"]:
-        return say("已作废", "void")
-    if found["erased_at"]:
-        return say("文件已清除", "file let go")
-    return say("可用", "stands")
+    from hub.materials.words import STANDINGS, standing_of
+
+    en, zh = STANDINGS[standing_of(found, datetime.now(UTC))]
+    return say(zh, en)
 
 
 def _holder(path: Path | None) -> str:

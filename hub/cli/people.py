@@ -233,6 +233,43 @@ def code(who: Who, *, by: By, as_json: Json = False) -> int:
     return _told(person, as_json=as_json)
 
 
+@people.command("bind", help=say("绑定统一身份认证的用户标识", "Bind a subject of single sign-on to a person"))
+def bind(
+    who: Who,
+    *,
+    by: By,
+    subject: Annotated[
+        str,
+        typer.Option("--subject", help=say("认证系统中的用户标识（sub）", "the provider's `sub`"), show_default=False),
+    ],
+    as_json: Json = False,
+) -> int:
+    """Instead of the one before, whose sessions end."""
+    from hub.actors import Actor
+    from hub.people.subjects import Subjects
+    from hub.providersettings import SignOnSettingsError
+
+    with _register() as (office, register):
+        if office.settings.provider is None:
+            raise SignOnSettingsError(name="ZHENGTONG_OIDC_ISSUER", expected="https://HOST/PATH")
+        Subjects(register).bind(who, office.settings.provider.issuer, subject, by=Actor.parse(by))
+        person = register.get(who)
+    return _told(person, as_json=as_json)
+
+
+@people.command("unbind", help=say("解除统一身份认证绑定", "Let no subject of single sign-on in as this person"))
+def unbind(who: Who, *, by: By, as_json: Json = False) -> int:
+    """Ends the sessions, too. Where first use binds, the next signing in binds anew."""
+    from hub.actors import Actor
+    from hub.people.subjects import Subjects
+
+    with _register() as (_, register):
+        if not Subjects(register).unbind(who, by=Actor.parse(by)):
+            note(say("未绑定。", "Nothing was bound."))
+        person = register.get(who)
+    return _told(person, as_json=as_json)
+
+
 @contextmanager
 def _register() -> Iterator[tuple[Office, People]]:
     """The office and its register of people, closed again at the end of the block."""

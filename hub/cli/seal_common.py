@@ -50,11 +50,10 @@ def opened() -> Iterator[Seals]:
 
 
 def document(file: Path) -> bytes:
-    """What is sealed: an OFD or a PDF itself, of any other file its digest."""
-    from licence.seals.algorithms import sm3
+    """What is sealed of *file* (`hub.seals.using.sealable`)."""
+    from hub.seals.using import sealable
 
-    data = file.read_bytes()
-    return data if data.startswith((b"%PDF", b"PK\x03\x04")) else sm3(data)
+    return sealable(file.read_bytes())
 
 
 def written(to: Path, data: bytes, told: dict[str, Any], *, as_json: bool) -> int:

@@ -86,10 +86,21 @@ def signer_list(*, department: Concerning = None, as_json: Json = False) -> int:
 
 
 @sign.command("ask", help=say("申请云签", "Ask a seal's keeper for a signature"))
-def ask(code: Code, file: File, *, purpose: Purpose, by: By, as_json: Json = False) -> int:
+def ask(
+    code: Code,
+    file: File,
+    *,
+    purpose: Purpose,
+    title: Annotated[
+        str,
+        typer.Option("--title", help=say("文件标题，不含个人信息", "what the document is called; nothing personal")),
+    ] = "",
+    by: By,
+    as_json: Json = False,
+) -> int:
     """Open for ten minutes."""
     with opened() as office:
-        asked = office.ask(code, document(file), purpose=purpose, by=by)
+        asked = office.ask(code, document(file), purpose=purpose, title=title, by=by)
     if as_json:
         print_json(asked)
     else:
@@ -135,26 +146,29 @@ def decline(request_: Request, *, by: By, as_json: Json = False) -> int:
 @sign.command("list", help=say("列出致某人的云签申请", "List the requests to a person"))
 def requests(person: Person, *, as_json: Json = False) -> int:
     """The newest first."""
+    from hub.seals.words import APPROVAL_STATES
+
     with opened() as office:
         rows = office.approvals(person)
     if as_json:
         print_json(rows)
         return OK
-    words = {
-        "asked": say("待批准", "asked"),
-        "approved": say("已批准", "approved"),
-        "spent": say("已使用", "signed"),
-        "declined": say("已谢绝", "declined"),
-        "locked": say("已锁定", "locked"),
-    }
     headings = [
         say("申请", "Request"),
         say("印章", "Seal"),
+        say("文件", "Document"),
         say("用途", "Purpose"),
         say("状态", "State"),
         say("截止", "Until"),
     ]
-    table("", headings, ([r["id"], r["seal"], r["purpose"], words[r["state"]], r["ends_at"][:19]] for r in rows))
+    table(
+        "",
+        headings,
+        (
+            [r["id"], r["seal"], r["title"], r["purpose"], say(*APPROVAL_STATES[r["state"]]), r["ends_at"][:19]]
+            for r in rows
+        ),
+    )
     return OK
 
 

@@ -14,7 +14,8 @@ from hub.control.database import (
     raise_generation,
     row_dict,
 )
-from hub.control.licence_models import LicenceRow, StatusListRow
+from hub.control.follow_models import FollowRow
+from hub.control.licence_models import LicenceRow, LicenceRunLineRow, LicenceRunRow, StatusListRow
 from hub.control.material_models import MaterialRow, MaterialUseRow
 from hub.control.models import (
     AlertRow,
@@ -44,7 +45,8 @@ from hub.control.models import (
     UsageState,
     VerifyMiss,
 )
-from hub.control.people_models import DelegationRow, PersonRow, SessionRow
+from hub.control.part_models import PartRow
+from hub.control.people_models import DelegationRow, PersonRow, SessionRow, SignOnRow, SubjectRow
 from hub.control.seal_models import SealApprovalRow, SealRegisterRow, SealRow, SealSignerRow, SealUseRow
 from hub.control.wallet_models import (
     WalletCodeRow,
@@ -73,6 +75,7 @@ __all__ = [
     "DocumentPartRow",
     "DocumentSignatureRow",
     "DriftRow",
+    "FollowRow",
     "Generations",
     "GrantRow",
     "GrantUsage",
@@ -80,6 +83,8 @@ __all__ = [
     "HookRow",
     "LicenceCopyRow",
     "LicenceRow",
+    "LicenceRunLineRow",
+    "LicenceRunRow",
     "ListVersion",
     "Load",
     "MaterialRow",
@@ -89,6 +94,7 @@ __all__ = [
     "NonceRow",
     "Notice",
     "OneTimeCodeRow",
+    "PartRow",
     "PauseRow",
     "PersonRow",
     "ReconciliationRow",
@@ -99,7 +105,9 @@ __all__ = [
     "SealSignerRow",
     "SealUseRow",
     "SessionRow",
+    "SignOnRow",
     "StatusListRow",
+    "SubjectRow",
     "UsageState",
     "VerifyMiss",
     "WalletCodeRow",

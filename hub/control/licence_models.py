@@ -1,4 +1,4 @@
-"""The tables of licences and of their status lists.
+"""The tables of licences, of their status lists and of batches that officers run.
 
 Only the shape; what a row means for a licence is `hub.licensing`'s affair.
 """
@@ -23,7 +23,7 @@ class LicenceRow(Base):
     *holder_hash* is the keyed hash of what the licence is about, *owner_hash* that of its holder alone, whatever the
     kind. *segment*, *segment_offset* and *sealed_bytes* say where its credential lies in the store; a row of before
     there was one has *bundle_path*. *key_id* is the SHA-256 of the certificate it was signed with. *replacing*: the
-    version after *predecessor*, which still holds. *dossier* is the case that decided it.
+    version after *predecessor*, which still holds. *dossier* is the case, or the run of a batch, that decided it.
     """
 
     __tablename__ = "licences"
@@ -45,7 +45,7 @@ class LicenceRow(Base):
     sealed_bytes: Mapped[int | None]
     key_id: Mapped[str] = mapped_column(String(64), default="")
     predecessor: Mapped[str] = mapped_column(String(200), default="")
-    dossier: Mapped[str] = mapped_column(String(100), default="")
+    dossier: Mapped[str] = mapped_column(String(100), default="", index=True)
     replacing: Mapped[bool] = mapped_column(default=False)
     history: Mapped[list[Any]] = mapped_column(JSON, default=list)
     __table_args__ = (
@@ -77,3 +77,51 @@ class StatusListRow(Base):
     log_index: Mapped[int | None]
     version: Mapped[int] = mapped_column(default=0)
     last_digest: Mapped[str] = mapped_column(String(80), default="")
+
+
+class LicenceRunRow(Base):
+    """A batch of licences as an officer runs it (批量签发): how far it is, and what it came to.
+
+    *behind* is the state that it failed in. *first* and *second* are the officers. *planned* and *compared* are the
+    counts of the dry run and of the comparison, with their log entries. *claimed_by* has it until *lease_until*.
+    """
+
+    __tablename__ = "licence_runs"
+    id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40), index=True)
+    department: Mapped[str] = mapped_column(String(100), index=True)
+    state: Mapped[str] = mapped_column(String(20), index=True)
+    behind: Mapped[str] = mapped_column(String(20), default="")
+    first: Mapped[str] = mapped_column(String(200))
+    second: Mapped[str] = mapped_column(String(200), default="")
+    reason: Mapped[str] = mapped_column(Text, default="")
+    ground: Mapped[str] = mapped_column(Text, default="")
+    planned: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    compared: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    total: Mapped[int] = mapped_column(default=0)  # licences
+    done: Mapped[int] = mapped_column(default=0)
+    opened_at: Mapped[datetime]
+    heard_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    claimed_by: Mapped[str] = mapped_column(String(60), default="")
+    lease_until: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(default=0)
+    error: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class LicenceRunLineRow(Base):
+    """A row that a run tells of: of its dry run (*part* ``plan``) or comparison (``compare``), without personal data.
+
+    *key* is the short keyed digest of what it is about, *holder* the holder's code as public places may show it.
+    """
+
+    __tablename__ = "licence_run_lines"
+    run: Mapped[str] = mapped_column(String(20), primary_key=True)
+    part: Mapped[str] = mapped_column(String(10), primary_key=True)
+    outcome: Mapped[str] = mapped_column(String(60), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    row: Mapped[int] = mapped_column(default=0)
+    key: Mapped[str] = mapped_column(String(32), default="")
+    holder: Mapped[str] = mapped_column(String(200), default="")
+    licence: Mapped[str] = mapped_column(String(200), default="")
+    fields: Mapped[list[str]] = mapped_column(JSON, default=list)

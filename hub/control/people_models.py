@@ -46,6 +46,8 @@ class SessionRow(Base):
     """A browser that somebody signed in with; *digest* is SHA-256 of what its cookie holds.
 
     *proved*: everything that was due was shown; before that the session opens the page of the code and no other.
+    *provided*: single sign-on let the person in, and nobody asks for a password that was never used; *vouched*: the
+    provider says that it asked for a second factor.
     """
 
     __tablename__ = "people_sessions"
@@ -53,6 +55,8 @@ class SessionRow(Base):
     person: Mapped[str] = mapped_column(String(40), index=True)
     token: Mapped[str] = mapped_column(String(60))  # of forms, against requests that other sites make
     proved: Mapped[bool]
+    provided: Mapped[bool] = mapped_column(default=False)
+    vouched: Mapped[bool] = mapped_column(default=False)
     begun_at: Mapped[datetime]
     seen_at: Mapped[datetime]
 
@@ -69,3 +73,23 @@ class DelegationRow(Base):
     starts: Mapped[datetime]
     ends: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
+
+
+class SubjectRow(Base):
+    """Whom a provider of single sign-on means: *digest* is SHA-256 of issuer and subject, which never name another."""
+
+    __tablename__ = "people_subjects"
+    digest: Mapped[str] = mapped_column(String(80), primary_key=True)
+    issuer: Mapped[str] = mapped_column(String(500))
+    person: Mapped[str] = mapped_column(String(40), unique=True)
+    bound_at: Mapped[datetime]
+
+
+class SignOnRow(Base):
+    """A browser that was sent to the provider; *digest* is SHA-256 of the state, *browser* of what its cookie holds."""
+
+    __tablename__ = "people_sign_ons"
+    digest: Mapped[str] = mapped_column(String(80), primary_key=True)
+    browser: Mapped[str] = mapped_column(String(80))
+    next: Mapped[str] = mapped_column(Text)
+    begun_at: Mapped[datetime] = mapped_column(index=True)

@@ -77,6 +77,7 @@ class SealApprovalRow(Base):
     seal: Mapped[str] = mapped_column(String(80))
     form: Mapped[str] = mapped_column(String(20))
     document_digest: Mapped[str] = mapped_column(String(80))
+    title: Mapped[str] = mapped_column(String(200), default="")
     purpose: Mapped[str]
     asked_by: Mapped[str]
     asked_at: Mapped[datetime]

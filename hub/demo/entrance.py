@@ -28,6 +28,7 @@ PEOPLE: Final[tuple[tuple[str, str, str, str, tuple[Duty, ...]], ...]] = (
     ("li", "李建国", "GAJ", "data-officer", (Duty.STAFF, Duty.REVIEWER)),
     ("zhao", "赵敏", "SJJ", "licence-officer", (Duty.STAFF, Duty.LICENCES)),
     ("qian", "钱伟", "SJJ", "licence-head", (Duty.LICENCES,)),
+    ("he", "何平", "SJJ", "seal-keeper", (Duty.LICENCES,)),
     ("sun", "孙丽", "MZJ", "window-1", (Duty.WINDOW,)),
     ("zhou", "周强", "SZJ", "data-engineer", (Duty.ENGINEER,)),
     ("wu", "吴静", "SZJ", "hub-office", (Duty.OFFICE,)),

@@ -88,11 +88,13 @@ class Batches(Issuing):
         ground: str,
         by: str,
         second: str = "",
+        run: str = "",
         told: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> BatchDone:
         """Issue to every record that can have a licence and has none; *told* hears how many of how many are done.
 
-        *second* is the officer who decides beside *by*, where the kind is decided by two.
+        It hears so after each group that was issued, and what it raises ends the batch there. *second* is the officer
+        who decides beside *by*, where the kind is decided by two. *run*: by what the licences name the batch.
 
         Raises: as `plan_batch`, GroundMissingError, SecondOfficerError. Whatever is raised, running it again goes on.
         """
@@ -101,7 +103,7 @@ class Batches(Issuing):
         reading = self._open_reading(kind)
         finished = len(self._go_on(kind))
         plan = self._plan(reading, by=by)
-        order = Order(kind, by, reason, ground, second=second)
+        order = Order(kind, by, reason, ground, second=second, dossier=run)
         total = plan.counts[OK] + finished
         issued = finished
         # Closed here: what was raised while a group was issued would hold on to the open table.

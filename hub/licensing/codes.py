@@ -139,8 +139,10 @@ class Codes:
         with said():
             return once.mint(self.store, self._key, identifier, now=now, random=self._random(once.HANDLE_BYTES))
 
-    def redeem(self, text: str, *, matter: str, by: Actor) -> Shown:
+    def redeem(self, text: str, *, matter: str, by: Actor, reason: str = "") -> Shown:
         """What the licence of the code says to the department of *by* for *matter*; the code is spent.
+
+        *reason* is kept in the entry's protected body.
 
         Raises:
             DocumentRefusedError: no code of ours, spent before, or past its minute.
@@ -174,6 +176,7 @@ class Codes:
                 "fields": [name for name, _, _ in face],
                 "by": list(basis.determined),
             },
+            body={"reason": reason} if reason else None,
         )
         return Shown(
             held.licence, kind.code, kind.name, state, row["issued_at"], row["valid_until"], face, recorded.index

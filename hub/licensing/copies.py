@@ -117,13 +117,16 @@ class Copies:
     ) -> list[dict[str, Any]]:
         """Copies of a licence, or in the hands of a department, the newest first."""
         table = LicenceCopyRow.__table__
-        query = sa.select(table).order_by(table.c.made_at.desc(), table.c.id)
-        for column, value in ((table.c.licence, licence), (table.c.department, department)):
-            if value:
-                query = query.where(column == value)
+        query = sa.select(table).where(*_whose(licence, department)).order_by(table.c.made_at.desc(), table.c.id)
         with self._control.reading() as connection:
             rows = connection.execute(query.limit(min(limit, MAX_FOUND)).offset(offset))
             return [row_dict(row) for row in rows]
+
+    def count(self, *, licence: str = "", department: str = "") -> int:
+        """How many there are of those that `find` would tell without a limit."""
+        query = sa.select(sa.func.count()).select_from(LicenceCopyRow).where(*_whose(licence, department))
+        with self._control.reading() as connection:
+            return int(connection.execute(query).scalar_one())
 
     def withdraw(self, number: str, *, by: str, reason: str) -> dict[str, Any]:
         """Withdraw a copy: who asks the hub about it is told from now on. Who took it offline sees its end alone.
@@ -144,6 +147,13 @@ class Copies:
             values = {"withdrawn_at": recorded.entry.at, "withdrawn_by": by, "withdrawn_why": reason}
             connection.execute(sa.update(LicenceCopyRow).where(table.c.id == number).values(**values))
         return {**row, **values}
+
+
+def _whose(licence: str, department: str) -> list[sa.ColumnElement[bool]]:
+    table = LicenceCopyRow.__table__
+    return [
+        column == value for column, value in ((table.c.licence, licence), (table.c.department, department)) if value
+    ]
 
 
 def state_of(row: dict[str, Any], at: datetime) -> str:

@@ -17,14 +17,14 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol, cast
 
 from hub.licensing import signing_once
 from hub.licensing.document_errors import DocumentDriftedError, SealNotRepeatableError, said
-from hub.licensing.papers import Copy, Form, Paper
+from hub.licensing.papers import Copy, Form, Paper, Sheet
 from hub.licensing.signing_once import Kept, Name, Recorder
 from licence.errors import FormatError, IssueRefusedError, SignerError
 from licence.fonts import packaged_font
@@ -58,6 +58,8 @@ if TYPE_CHECKING:
 # What the seal is used for, as the register has it; no document of a holder is named there.
 PURPOSE: Final = "电子证照 / electronic licence"
 CAPTION: Final = "扫码核验 / Scan to verify"
+PREVIEW: Final = "预览 PREVIEW"
+NO_LICENCE: Final = "预览，不是证照，未签名 / Preview: no licence, not signed"
 SCREEN: Final = "仅供屏幕显示，本图像不是证照 / For screens; this picture is not a licence"
 # A code by itself is the same for every template.
 CODE_TEMPLATE: Final = "code-1"
@@ -161,6 +163,22 @@ class Documents:
                 return self._png(paper, copy)
             text = self._code(paper)
             return Drawn(text.encode() if form is Form.QR else qr_png(text), CODE_TEMPLATE)
+
+    def preview(self, sheet: Sheet) -> bytes:
+        """A picture (PNG) of the page that would be issued, by the same template, marked as a preview all over.
+
+        Nothing is signed and nothing kept: it bears no seal, and its code names no licence.
+
+        Raises: DocumentRefusedError: as `draw`.
+        """
+        with said(), self._mutex:
+            face = replace(
+                _face_of(sheet, sheet.text("ZZBS"), qr_matrix(PREVIEW)),
+                watermark=PREVIEW,
+                screen=NO_LICENCE,
+                caption=PREVIEW,
+            )
+            return self._renderer(newest(sheet.layout)).picture(face)
 
     def keep(self, connection: Connection, drawn: Drawn) -> None:
         """Keep a copy's signatures, in the transaction that records the copy."""
@@ -282,24 +300,13 @@ class Documents:
             _drifted(name)
 
     def _face(self, paper: Paper, copy: Copy | None, *, seal: bytes = b"", screen: str = "") -> Face:
-        identifier = f"证照标识 {paper.sealed.identifier}"
-        return Face(
-            title=paper.text("ZZMC"),
-            subtitle=paper.kind.name_en,
-            rows=paper.rows,
-            issuer=paper.text("ZZBFJG"),
-            closing=(("颁发日期", paper.issued_on),),
-            identifier=f"{identifier}　加注件编号 {copy.number}" if copy else identifier,
-            qr=qr_matrix(self._code(paper)),
+        identifier = paper.sealed.identifier
+        face = _face_of(paper, identifier, qr_matrix(self._code(paper)))
+        return replace(
+            face,
+            identifier=f"{face.identifier}　加注件编号 {copy.number}" if copy else face.identifier,
             watermark=copy.annotation.watermark() if copy else "",
-            marks=to_keywords(
-                {"ZZBS": paper.sealed.identifier, CREDENTIAL: paper.sealed.digest} | (copy.marks if copy else {})
-            ),
-            number=paper.text("ZZBH") if paper.layout == "opinion" else "",
-            addressee=f"{paper.text('CZZT')}：" if paper.layout == "opinion" else "",
-            lead=paper.lead,
-            ending="特此证明。" if paper.layout == "proof" else "",
-            caption=CAPTION,
+            marks=to_keywords({"ZZBS": identifier, CREDENTIAL: paper.sealed.digest} | (copy.marks if copy else {})),
             seal=seal,
             screen=screen,
         )
@@ -325,6 +332,24 @@ class Documents:
 
     def _now(self) -> datetime:
         return self._clock().replace(microsecond=0)
+
+
+def _face_of(sheet: Sheet, identifier: str, qr: tuple[str, ...]) -> Face:
+    """The page of *sheet* before anything is put onto it that marks a copy, a picture or a preview."""
+    return Face(
+        title=sheet.text("ZZMC"),
+        subtitle=sheet.kind.name_en,
+        rows=sheet.rows,
+        issuer=sheet.text("ZZBFJG"),
+        closing=(("颁发日期", sheet.issued_on),),
+        identifier=f"证照标识 {identifier}",
+        qr=qr,
+        number=sheet.text("ZZBH") if sheet.layout == "opinion" else "",
+        addressee=f"{sheet.text('CZZT')}：" if sheet.layout == "opinion" else "",
+        lead=sheet.lead,
+        ending="特此证明。" if sheet.layout == "proof" else "",
+        caption=CAPTION,
+    )
 
 
 def _pdf_again(name: Name, kept: Kept, pdf: bytes, place: SealPlace) -> bytes:

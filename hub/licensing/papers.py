@@ -1,4 +1,4 @@
-"""A sealed licence as it is shown: its forms, its layout, and what stands on its page, all from what was sealed.
+"""A licence as it is shown: its forms, its layout, and what stands on its page, from what was sealed or is to be.
 
 Drawing it is `hub.licensing.documents`'s.
 """
@@ -8,21 +8,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from licence.credential import parse
 from licence.errors import IssueRefusedError
 from licence.identifiers import LicenceIdentifier
+from licence.issue import Names, claims_of
 from licence.lifecycle.copies import CREDENTIAL, NUMBER
 from licence.model import Category, FieldType
 from licence.qr.code import ShortFace, mask_code
 
 if TYPE_CHECKING:
-    from licence.credential import Credential
+    from collections.abc import Mapping
+
+    from licence.credential import Claim, Credential
     from licence.lifecycle.copies import AnnotatedCopy
     from licence.model import LicenceKind, SealedLicence
 
 NO_END: Final = "长期"
+# A number is taken when a licence is issued, and not before.
+UNNUMBERED: Final = "（签发时编号）"
 _LAYOUTS: Final = ("certificate", "card", "opinion", "proof")
 _LAYOUT_OF: Final = {Category.APPROVAL: "opinion", Category.CERTIFICATE: "proof"}
 
@@ -88,21 +93,27 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
-    """A sealed licence as it is drawn; nothing but what was sealed and the kind's words for it."""
+class Sheet:
+    """What stands on a licence's page: the kind's words, and the *claims* of what was sealed, or is about to be."""
 
     kind: LicenceKind
-    sealed: SealedLicence
-    credential: Credential
+    claims: Mapping[str, Claim]
 
     @classmethod
-    def of(cls, kind: LicenceKind, sealed: SealedLicence) -> Paper:
-        """Read *sealed*.
+    def draft(
+        cls, kind: LicenceKind, facts: Mapping[str, Any], *, issuer: str, at: datetime, identifier: str = ""
+    ) -> Sheet:
+        """What would stand on it if it were issued *at* by the department called *issuer*, from *facts*.
+
+        *identifier*: where it is known before, of a licence's next version.
 
         Raises:
-            FormatError: it does not parse, which in our own store is damage.
+            FactsIncompleteError, FaceValueError, IssueRefusedError: it could not be issued so.
         """
-        return cls(kind, sealed, parse(sealed.credential))
+        number = LicenceIdentifier.parse(identifier).serial if identifier else UNNUMBERED
+        names = Names(number, identifier or UNNUMBERED, issuer, "")
+        ends = kind.ends_at(at, facts)
+        return cls(kind, claims_of(kind, facts, names, issued_at=at, valid_from=at, valid_until=ends))
 
     @property
     def layout(self) -> str:
@@ -113,7 +124,7 @@ class Paper:
 
     def text(self, claim: str) -> str:
         """The text of *claim*, "" where the licence has none."""
-        value = self.credential.claims.get(claim, "")
+        value = self.claims.get(claim, "")
         return value if isinstance(value, str) else ("是" if value else "否")
 
     @property
@@ -136,21 +147,10 @@ class Paper:
         return tuple(rows)
 
     @property
-    def facts(self) -> dict[str, str]:
-        """The metadata of GB/T 36903, and the digest by which the log knows the licence."""
-        claims = {n: self.text(n) for n in self.credential.claims if n.startswith(("ZZ", "CZZT"))}
-        return {**claims, CREDENTIAL: self.sealed.digest}
-
-    @property
     def issued_on(self) -> str:
         """The date of issue in words."""
         day = date.fromisoformat(self.text("ZZBFRQ"))
         return f"{day.year}年{day.month}月{day.day}日"
-
-    @property
-    def issued_at(self) -> datetime:
-        """The time of issue."""
-        return datetime.fromtimestamp(self.credential.issued_at, UTC)
 
     @property
     def lead(self) -> str:
@@ -158,6 +158,35 @@ class Paper:
         if self.layout == "opinion":
             return "根据你（单位）的申请，经审查，现将批准事项载明如下："
         return "兹证明下列事项：" if self.layout == "proof" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Paper(Sheet):
+    """A sealed licence as it is drawn; nothing but what was sealed and the kind's words for it."""
+
+    sealed: SealedLicence
+    credential: Credential
+
+    @classmethod
+    def of(cls, kind: LicenceKind, sealed: SealedLicence) -> Paper:
+        """Read *sealed*.
+
+        Raises:
+            FormatError: it does not parse, which in our own store is damage.
+        """
+        credential = parse(sealed.credential)
+        return cls(kind, credential.claims, sealed, credential)
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """The metadata of GB/T 36903, and the digest by which the log knows the licence."""
+        claims = {n: self.text(n) for n in self.credential.claims if n.startswith(("ZZ", "CZZT"))}
+        return {**claims, CREDENTIAL: self.sealed.digest}
+
+    @property
+    def issued_at(self) -> datetime:
+        """The time of issue."""
+        return datetime.fromtimestamp(self.credential.issued_at, UTC)
 
     @property
     def short_face(self) -> ShortFace:

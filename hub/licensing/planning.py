@@ -104,7 +104,7 @@ def _planned(kind: LicenceKind, one: Candidate, holding: Collection[str], at: da
         return Planned(one, DUPLICATE)
     # The holder first: rows that name none are all alike.
     needed = (kind.holder_field, kind.holder_name_field, *(f.field for f in kind.face if f.required))
-    empty = next((name for name in needed if not _text(one.facts.get(name))), None)
+    empty = next((name for name in needed if not text_of(one.facts.get(name))), None)
     if empty is not None:
         return Planned(one, EMPTY, empty)
     if one.rival:
@@ -119,7 +119,7 @@ def _on_the_page(kind: LicenceKind, facts: Mapping[str, Any], at: datetime) -> t
     try:
         for face in kind.face:
             field = face.field
-            value = _text(facts.get(field))
+            value = text_of(facts.get(field))
             if value:
                 face.accept(value)
         ends = kind.ends_at(at, facts)
@@ -136,7 +136,7 @@ def _on_the_page(kind: LicenceKind, facts: Mapping[str, Any], at: datetime) -> t
     return (OK, "") if ends is None or ends > at else (OVER, "")
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
     """As `licence.issue` puts a fact on the face."""
     if isinstance(value, bool):
         return "是" if value else "否"

@@ -35,7 +35,7 @@ from hub.materials.errors import (
     MaterialVoidError,
 )
 from hub.materials.files import DamagedFileError
-from hub.materials.rows import columns_of, material_of, material_row, sees, update_row, uses_of, view
+from hub.materials.rows import columns_of, material_of, material_row, own_rows, sees, update_row, uses_of, view
 from hub.materials.store import Store
 from licence.errors import MaterialRefusedError
 from licence.material_bundle import MaterialBundle
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from hub.actors import Actor
+    from hub.materials.words import Standing
 
 KEPT, REUSED, VOIDED = "material.kept", "material.reused", "material.voided"
 # 80 bits: nobody shall guess another one.
@@ -176,6 +177,18 @@ class Materials(Store):
                 facts={"materials": len(found)},
             )
         return [view(row, (), department) for row in found]
+
+    def own_papers(
+        self, department: str, *, standing: Standing | None = None, limit: int = 50, offset: int = 0
+    ) -> tuple[list[dict[str, Any]], int]:
+        """A page of what *department* took in, newest first, and how many there are in all."""
+        wanted = own_rows(department, standing, self._evidence.clock())
+        table = MaterialRow.__table__
+        query = sa.select(table).where(*wanted).order_by(table.c.taken_at.desc(), table.c.identifier)
+        with self._control.reading() as connection:
+            total = connection.execute(sa.select(sa.func.count()).select_from(table).where(*wanted)).scalar_one()
+            rows = [row_dict(row) for row in connection.execute(query.limit(min(limit, MAX_FOUND)).offset(offset))]
+        return [view(row, (), department) for row in rows], int(total)
 
     def reuse(self, identifier: str, use: Use, *, actor: Actor) -> dict[str, Any]:
         """Record a use of a material in a later case; its number, by which the file can then be fetched.

@@ -12,10 +12,12 @@ import sqlalchemy as sa
 
 from hub.control import MaterialRow, MaterialUseRow, row_dict
 from hub.materials.errors import MaterialUnknownError
+from hub.materials.words import Standing
 from licence.materials import ANY, Material, Origin, Provenance, ReuseRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from sqlalchemy.engine import Connection
 
@@ -88,6 +90,20 @@ def uses_of(connection: Connection, identifier: str) -> list[dict[str, Any]]:
     """The uses of a material, oldest first."""
     query = sa.select(MaterialUseRow.__table__).where(MaterialUseRow.material == identifier).order_by(MaterialUseRow.id)
     return [row_dict(row) for row in connection.execute(query)]
+
+
+def own_rows(department: str, standing: Standing | None, at: datetime) -> list[sa.ColumnElement[bool]]:
+    """Conditions on the materials that *department* took in; on those that stand so at *at* (see `standing_of`)."""
+    t = MaterialRow.__table__.c
+    there = t.voided_at.is_(None) & t.erased_at.is_(None)
+    late = t.valid_until.is_not(None) & (t.valid_until <= at)
+    so = {
+        Standing.STANDS: there & ~late,
+        Standing.ENDED: there & late,
+        Standing.VOID: t.voided_at.is_not(None),
+        Standing.GONE: t.voided_at.is_(None) & t.erased_at.is_not(None),
+    }
+    return [t.unit == department, *([] if standing is None else [so[standing]])]
 
 
 def sees(row: Mapping[str, Any], department: str) -> bool:

@@ -19,7 +19,7 @@ from hub.credentials import Sealing
 from hub.identifiers import new_identifier
 from hub.people import passwords
 from hub.people.duties import Duty, need_apart
-from hub.people.errors import PersonInvalidError, PersonUnknownError
+from hub.people.errors import LastAdministratorError, OwnDutiesError, PersonInvalidError, PersonUnknownError
 from licence.seals import otp
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Person:
     must_change: bool = False
     coded: bool = False
     disabled: bool = False
+    with_password: bool = True
 
     @property
     def actor(self) -> Actor:
@@ -172,20 +173,38 @@ class People:
             return int(connection.execute(query).scalar_one())
 
     def give(self, who: str, duties: Collection[Duty], *, by: Actor) -> Person:
-        """Give a person exactly these *duties*; sessions go on, with the new ones. Raises: as `add`, `get`."""
+        """Give a person exactly these *duties*; sessions go on, with the new ones.
+
+        Raises:
+            PersonInvalidError, PersonUnknownError: as `add` and `get`.
+            OwnDutiesError: whoever does it has the person's own post.
+            LastAdministratorError: nobody else would be one.
+        """
         need_apart(duties)
         with self.control.writing() as connection:
             row = self._row(connection, who)
+            # By post, not by person: two of one post are the same to the log, and could do it for each other unseen.
+            if str(by) == f"{row['department']}:{row['post']}":
+                raise OwnDutiesError
+            if Duty.ADMINISTRATOR not in duties:
+                self._need_another(connection, row)
             self._record("person.duties", row, by, duties=sorted(duties), before=sorted(row["duties"]))
             self._set(connection, row, duties=sorted(duties))
         return self.get(row["id"])
 
     def disable(self, who: str, *, by: Actor, reason: str) -> None:
-        """Let a person in no more, and end every session. Raises: PersonUnknownError; PersonInvalidError: no reason."""
+        """Let a person in no more, and end every session.
+
+        Raises:
+            PersonUnknownError: nobody is registered so.
+            PersonInvalidError: there is no reason.
+            LastAdministratorError: nobody else would be one.
+        """
         if not reason.strip():
             raise PersonInvalidError(where="reason", why="a reason is needed", why_zh="请填写理由")
         with self.control.writing() as connection:
             row = self._row(connection, who)
+            self._need_another(connection, row)
             self._set(connection, row, disabled_at=self.evidence.clock())
             connection.execute(sa.delete(SessionRow).where(SessionRow.person == row["id"]))
             # People write it freely, and may name somebody: it stays in the protected body.
@@ -212,7 +231,7 @@ class People:
         kept = passwords.hashed(passwords.check(password, login=login))
         with self.control.writing() as connection:
             row = self._row(connection, who)
-            self._record("person.password", row, by)
+            self._record("person.password", row, by, duties=sorted(row["duties"]))
             self._set(connection, row, password=kept, must_change=change, failures=0, waits_until=None)
             connection.execute(sa.delete(SessionRow).where(SessionRow.person == row["id"]))
 
@@ -238,7 +257,7 @@ class People:
         """
         with self.control.writing() as connection:
             row = self._row(connection, who)
-            self._record("person.code_ended", row, by)
+            self._record("person.code_ended", row, by, duties=sorted(row["duties"]))
             self._set(connection, row, code_secret="", code_step=-1)
             connection.execute(sa.delete(SessionRow).where(SessionRow.person == row["id"]))
 
@@ -371,6 +390,14 @@ class People:
             raise PersonUnknownError
         return row_dict(found)
 
+    def _need_another(self, connection: Connection, row: Mapping[str, Any]) -> None:
+        """See that there is an administrator beside the one of *row*, if it is one. Writers queue, so it stays so."""
+        if Duty.ADMINISTRATOR not in row["duties"] or row["disabled_at"] is not None:
+            return
+        others = sa.select(PersonRow.duties).where(PersonRow.id != row["id"], PersonRow.disabled_at.is_(None))
+        if not any(Duty.ADMINISTRATOR in duties for duties in connection.execute(others).scalars()):
+            raise LastAdministratorError
+
     def _set(self, connection: Connection, row: Mapping[str, Any], **values: Any) -> None:  # noqa: ANN401 - columns
         connection.execute(sa.update(PersonRow).where(PersonRow.id == row["id"]).values(values))
 
@@ -403,6 +430,7 @@ def _person(row: Mapping[str, Any], held: set[Duty]) -> Person:
         must_change=row["must_change"],
         coded=row["code_step"] >= 0,
         disabled=row["disabled_at"] is not None,
+        with_password=bool(row["password"]),
     )
 
 

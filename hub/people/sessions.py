@@ -54,13 +54,16 @@ MAX_STRANGERS: Final = 10_000
 class Session:
     """A browser that somebody signed in with. *cookie* is known where it was just made; *token* goes into forms.
 
-    Unless *proved* it opens the page of codes alone.
+    Unless *proved* it opens the page of codes alone. *provided*: single sign-on let the person in; *vouched*: and it
+    asked for a second factor.
     """
 
     person: Person
     token: str
     proved: bool
     cookie: str = ""
+    provided: bool = False
+    vouched: bool = False
 
 
 class Sessions:
@@ -99,10 +102,23 @@ class Sessions:
                 self._cleared(connection, row)
             return self._made(connection, row["id"], proved=not coded)
 
-    def enter(self, person_id: str) -> Session:
-        """A session of somebody whom another system has signed in (OIDC). Raises: SignInRefusedError."""
+    def enter(self, person_id: str, *, vouched: bool = False) -> Session:
+        """A session of somebody whom a provider signed in; codes are asked for unless it *vouched* for a second factor.
+
+        Raises:
+            SignInRefusedError: the person may not sign in.
+        """
         with self.control.writing() as connection:
-            return self._made(connection, person_id, proved=True)
+            person = self.people.person_of(connection, person_id)
+            coded = person is not None and person.coded
+            return self._made(connection, person_id, proved=vouched or not coded, provided=True, vouched=vouched)
+
+    def renew(self, session: Session) -> Session:
+        """Another session of whoever has *session*, which the same was shown for. Raises: SignInRefusedError."""
+        with self.control.writing() as connection:
+            return self._made(
+                connection, session.person.id, proved=True, provided=session.provided, vouched=session.vouched
+            )
 
     def prove(self, session: Session, code: str) -> Session:
         """Step 2; the session before is no more.
@@ -119,7 +135,7 @@ class Sessions:
             connection.execute(
                 sa.delete(SessionRow).where(SessionRow.person == row["id"], SessionRow.token == session.token)
             )
-            return self._made(connection, row["id"], proved=True)
+            return self._made(connection, row["id"], proved=True, provided=session.provided, vouched=session.vouched)
 
     def check_password(self, person: Person, password: str) -> None:
         """See that whoever is signed in knows the password.
@@ -154,7 +170,7 @@ class Sessions:
         if now - row.seen_at > SEEN_EVERY:
             with self.control.writing() as connection:
                 connection.execute(sa.update(SessionRow).where(SessionRow.digest == row.digest).values(seen_at=now))
-        return Session(person, row.token, proved=row.proved)
+        return Session(person, row.token, proved=row.proved, provided=row.provided, vouched=row.vouched)
 
     def end(self, cookie: str) -> None:
         """Step 4."""
@@ -165,9 +181,20 @@ class Sessions:
         """Whether the person is to set up one-time codes before anything else."""
         return self.people.settings.portal_codes and bool(person.duties & CODED) and not person.coded
 
+    def settled(self, session: Session) -> bool:
+        """Whether nothing is to be done before anything else: another password, one-time codes.
+
+        Whom a provider signed in may never have used the password; whom it asked for a second factor needs no other.
+        """
+        person = session.person
+        password = session.provided or not person.must_change
+        return password and (session.vouched or not self.needs_code(person))
+
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _made(self, connection: Connection, person_id: str, *, proved: bool) -> Session:
+    def _made(
+        self, connection: Connection, person_id: str, *, proved: bool, provided: bool = False, vouched: bool = False
+    ) -> Session:
         person = self.people.person_of(connection, person_id)
         if person is None:
             raise SignInRefusedError
@@ -178,15 +205,17 @@ class Sessions:
             "person": person_id,
             "token": token,
             "proved": proved,
+            "provided": provided,
+            "vouched": vouched,
             "begun_at": now,
             "seen_at": now,
         }
         connection.execute(sa.insert(SessionRow).values(row))
         if proved:
             connection.execute(sa.update(PersonRow).where(PersonRow.id == person_id).values(seen_at=now))
-            facts = {"person": person_id, "post": str(person.actor)}
+            facts = {"person": person_id, "post": str(person.actor), **({"by": "provider"} if provided else {})}
             self.evidence.append("person.signed_in", actor=str(person.actor), facts=facts)
-        return Session(person, token, proved, cookie)
+        return Session(person, token, proved, cookie, provided, vouched)
 
     def _tidy(self, connection: Connection) -> None:
         """Forget the sessions that ended: whoever signs in sweeps."""

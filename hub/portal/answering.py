@@ -6,7 +6,7 @@ By number:
     2. who may: the door's duties; those who have yet to change a password or set up codes go there first
     3. what was sent: a form, within bounds, from a page of ours (`Origin` or `Sec-Fetch-Site`, and the session's token)
     4. the page's own work, in a worker thread; a refused form is shown again with what was entered
-    5. the answer: HTML, or JSON at ``.json``, with headers that let nothing else run or load
+    5. the answer: HTML, JSON at ``.json``, a table at ``.csv``, with headers that let nothing else run or load
 
 What goes wrong becomes a page that says what, and what to do next; nothing of a fault of the program is shown.
 """
@@ -28,14 +28,17 @@ from starlette.responses import Response
 from catalog.steps import CaseError
 from hub.api import problems
 from hub.errors import HubError, NotFoundError
+from hub.peers import source_of
 from hub.people import Duty
 from hub.people.errors import CodeRefusedError, SignInRefusedError, SignInWaitsError
-from hub.portal import forms, rendering
+from hub.people.signon import ATTEMPT
+from hub.portal import forms, rendering, sheets
 from hub.portal.errors import (
     DutyMissingError,
     ForeignFormError,
     FormInvalidError,
     LogNotSoundError,
+    PictureRefusedError,
     SignInFirstError,
     TooManyVisitsError,
     UploadTooLargeError,
@@ -51,11 +54,14 @@ if TYPE_CHECKING:
 
     from hub.api.limits import Buckets
     from hub.people import People, Session, Sessions
+    from hub.people.signon import SignOn
     from hub.portal.doors import Act, Door
     from hub.portal.visits import Answer
 
 SESSION, LANGUAGE, ELDER, SAID = "zhengtong", "lang", "elder", "said"
+SIGN_ON: Final = "zhengtong-sign-on"
 SAID_S: Final = 60
+SIGN_ON_S: Final = int(ATTEMPT.total_seconds())
 WISH_S: Final = 400 * 24 * 3600
 TOKEN: Final = "token"  # noqa: S105 - the name of a form's field
 SUFFIX: Final = ".json"
@@ -89,12 +95,13 @@ class Answering:
 
     people: People
     sessions: Sessions
+    sign_on: SignOn | None
     rates: Buckets | None
     tries: Buckets | None
     secure: bool
 
-    async def __call__(self, door: Door, request: Request, *, as_json: bool = False) -> Response:
-        """The answer to *request* at *door*."""
+    async def __call__(self, door: Door, request: Request, *, as_json: bool = False, as_csv: bool = False) -> Response:
+        """The answer to *request* at *door*: its page, or the same as data or as a table."""
         visit = await run_in_threadpool(self._visit, request)
         try:
             self._need_room(door, visit)
@@ -105,6 +112,8 @@ class Answering:
                 self._need_token(visit)
         except Exception as error:  # noqa: BLE001 - whatever it is becomes a page
             return await run_in_threadpool(self._failed, visit, error, as_json)
+        if as_csv:
+            return await run_in_threadpool(self._table, door, visit)
         return await run_in_threadpool(self._answer, door, visit, as_json)
 
     def unknown(self, request: Request) -> Response:
@@ -115,7 +124,7 @@ class Answering:
 
     def _visit(self, request: Request) -> Visit:
         cookies = request.cookies
-        session = self._session(cookies.get(self._session_name(), ""))
+        session = self._session(cookies.get(self._own(SESSION), ""))
         lang = cookies.get(LANGUAGE, "")
         if lang not in {"zh", "en"}:
             # Chinese unless the browser asks for something else that we have.
@@ -126,12 +135,14 @@ class Answering:
             service=request.app.state.service,
             people=self.people,
             sessions=self.sessions,
+            sign_on=self.sign_on,
             lang=lang,
             elder=cookies.get(ELDER) == "on",
             session=session,
             form=forms.Form(),
             path=request.path_params,
             said=_unfold(cookies.get(SAID, "")),
+            on_the_way=cookies.get(self._own(SIGN_ON), "")[:100],
         )
 
     def _session(self, cookie: str) -> Session | None:
@@ -139,10 +150,10 @@ class Answering:
 
     def _need_room(self, door: Door, visit: Visit) -> None:
         """Behind a proxy many share an address: who is signed in is counted as a person."""
-        client, known = visit.request.client, visit.known
-        name = known.id if known is not None else client.host if client is not None else ""
+        known = visit.known
+        name = known.id if known is not None else source_of(visit.request.scope)
         wait = self.rates.take(name) if self.rates is not None else 0.0
-        if not wait and self.tries is not None and known is None and door.method == "POST":
+        if not wait and self.tries is not None and known is None and (door.tried or door.method == "POST"):
             wait = self.tries.take(name)
         if wait:
             raise TooManyVisitsError(seconds=int(wait) + 1)
@@ -151,7 +162,7 @@ class Answering:
         if door.who is None:
             return
         person = visit.person
-        if door.settled and (person.must_change or self.sessions.needs_code(person)):
+        if door.settled and not self.sessions.settled(visit.entered):
             raise _SettleFirstError
         if not person.duties & door.who:
             found = [one.words for one in Duty if one in door.who]
@@ -185,6 +196,24 @@ class Answering:
             except Exception as second:  # noqa: BLE001 - what the form is about may be gone meanwhile
                 return self._failed(visit, second, as_json=False)
 
+    def _table(self, door: Door, visit: Visit) -> Response:
+        """All pages of a list as one file."""
+
+        def page(number: int) -> Mapping[str, Any]:
+            visit.turned_to = number
+            answer = door.act(visit)
+            plain = answer.plain if isinstance(answer, Shown) else answer
+            if isinstance(plain, Go | Download):
+                raise NotFoundError
+            return plain
+
+        try:
+            data = sheets.written(visit, door.csv, page)
+        except Exception as error:  # noqa: BLE001 - whatever it is becomes a page
+            return self._failed(visit, error, as_json=False)
+        name = f"{door.path.strip('/').replace('/', '-')}-{visit.now:%Y%m%d}.csv"
+        return self._said(visit, door, Download(data, sheets.MEDIA_TYPE, name), as_json=False)
+
     def _again(self, visit: Visit, door: Door, act: Act, error: Exception) -> Response:
         visit.problem = error.text(visit.lang)  # type: ignore[attr-defined]
         visit.problem_field = str(getattr(error, "params", {}).get("field", ""))
@@ -192,7 +221,7 @@ class Answering:
         plain = shown.plain if isinstance(shown, Shown) else shown
         if isinstance(plain, Go | Download):
             return self._failed(visit, error, as_json=False)
-        return self._html(visit, door.template, plain, status=_status(error))
+        return self._html(visit, door.template, plain, status=status_of(error))
 
     def _said(self, visit: Visit, door: Door, answer: Answer, *, as_json: bool) -> Response:
         if isinstance(answer, Go):
@@ -229,7 +258,7 @@ class Answering:
             # Where, and of what kind; its text could quote the request.
             where = "".join(traceback.format_tb(error.__traceback__))
             _logger.error("a page ended in a fault of the program: %s\n%s", type(error).__name__, where)
-        status = _status(known)
+        status = status_of(known)
         plain = {"code": problems.code_of(known), "text": known.text(visit.lang), "status": status}
         if as_json:
             return _json(plain, status)
@@ -242,7 +271,8 @@ class Answering:
             here += f"?{visit.request.url.query}"
         back = f"?next={quote(here, safe='')}" if visit.request.method == "GET" and here != "/" else ""
         if isinstance(error, _SettleFirstError):
-            to = "/me/password" if visit.person.must_change else "/me/codes"
+            first = visit.entered
+            to = "/me/password" if first.person.must_change and not first.provided else "/me/codes"
         elif visit.session is not None:
             to = "/sign-in/code"
         else:
@@ -251,16 +281,16 @@ class Answering:
 
     def _bake(self, response: Response, cookies: Mapping[str, str | None]) -> None:
         for name, value in cookies.items():
-            own = self._session_name() if name == SESSION else name
+            own = self._own(name)
             if value is None:
                 response.delete_cookie(own, path="/", secure=self.secure, httponly=True, samesite="lax")
                 continue
-            lasts = {SAID: SAID_S, LANGUAGE: WISH_S, ELDER: WISH_S}.get(name)
+            lasts = {SAID: SAID_S, LANGUAGE: WISH_S, ELDER: WISH_S, SIGN_ON: SIGN_ON_S}.get(name)
             response.set_cookie(own, value, max_age=lasts, path="/", secure=self.secure, httponly=True, samesite="lax")
 
-    def _session_name(self) -> str:
+    def _own(self, name: str) -> str:
         # The prefix keeps other hosts of the domain from setting it (RFC 6265bis §4.1.3.2); it wants https.
-        return f"__Host-{SESSION}" if self.secure else SESSION
+        return f"__Host-{name}" if self.secure and name in {SESSION, SIGN_ON} else name
 
 
 class _SettleFirstError(HubError):
@@ -283,13 +313,15 @@ _STATUSES: Final[Mapping[type, int]] = {
     TooManyVisitsError: 429,
     UploadTooLargeError: 413,
     LogNotSoundError: 503,
+    PictureRefusedError: 422,
     SignInRefusedError: 422,
     CodeRefusedError: 422,
     SignInWaitsError: 429,
 }
 
 
-def _status(error: Any) -> int:  # noqa: ANN401 - an error of ours
+def status_of(error: Any) -> int:  # noqa: ANN401 - an error of ours
+    """The HTTP status that says *error* on a page."""
     return _STATUSES.get(type(error)) or problems.status_of(error)
 
 

@@ -5,21 +5,27 @@ It shares its state, the opened parts of the process, with the API's application
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.routing import Route
 
 from hub.api.limits import Buckets
+from hub.licensing.running import Runner
 from hub.people import People, Sessions
+from hub.people.provider import Provider
+from hub.people.signon import SignOn
 from hub.portal.answering import HEADERS, SUFFIX, Answering
 from hub.portal.rendering import STATIC, static_files
 from hub.portal.rooms import ROOMS
+from hub.settings import BATCHES_INSIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -54,6 +60,28 @@ def add_to(app: HubApp, *, secure: bool, rates: bool = True) -> None:
         tries=Buckets(TRIES_AT_ONCE, TRIES_PER_SECOND) if rates else None,
     )
     app.pages = _Pages(portal)
+    _work_beside(app)
+
+
+def _work_beside(app: HubApp) -> None:
+    """Let what people order and do not wait for be worked on while the process serves, unless a setting says no."""
+    around = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: HubApp) -> AsyncIterator[Any]:
+        async with around(app) as state:
+            service = app.state.service
+            inside = service.settings.batch_worker == BATCHES_INSIDE
+            runner = app.state.licence_runner = Runner.beside(service) if inside else None
+            if runner is not None:
+                runner.start()
+            try:
+                yield state
+            finally:
+                if runner is not None:
+                    await run_in_threadpool(runner.stop)
+
+    app.router.lifespan_context = lifespan
 
 
 class _Pages:
@@ -76,7 +104,9 @@ def _answering(request: Request) -> Answering:
     made: Answering | None = state.answering
     if made is None or made.people.control is not service.control:
         people = People(service.settings, service.control, service.evidence)
-        made = state.answering = Answering(people, Sessions(people), state.rates, state.tries, state.secure)
+        sessions, said = Sessions(people), service.settings.provider
+        sign_on = SignOn(sessions, Provider(said, service.evidence.clock)) if said is not None else None
+        made = state.answering = Answering(people, sessions, sign_on, state.rates, state.tries, state.secure)
     return made
 
 
@@ -91,16 +121,20 @@ def _routes() -> list[Route]:
         if "GET" in found and found["GET"].json:
             data = f"/home{SUFFIX}" if path == "/" else f"{path}{SUFFIX}"
             routes.append(Route(data, _endpoint({"GET": found["GET"]}, as_json=True), methods=["GET"]))
+        if "GET" in found and found["GET"].csv:
+            routes.append(Route(f"{path}.csv", _endpoint({"GET": found["GET"]}, as_csv=True), methods=["GET"]))
         routes.append(Route(path, _endpoint(found), methods=list(found)))
     return routes
 
 
-def _endpoint(found: dict[str, Door], *, as_json: bool = False) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(
+    found: dict[str, Door], *, as_json: bool = False, as_csv: bool = False
+) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         door = found["GET" if request.method == "HEAD" else request.method]
         # By what the journal calls the address.
         request.scope["route"] = SimpleNamespace(path_format=door.path)
-        return await _answering(request)(door, request, as_json=as_json)
+        return await _answering(request)(door, request, as_json=as_json, as_csv=as_csv)
 
     return answer
 

@@ -14,6 +14,7 @@ from hub.portal.forms import MAX_FORM_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hub.portal.sheets import Sheet
     from hub.portal.visits import Answer, Visit
 
     Act: TypeAlias = Callable[[Visit], Answer]
@@ -22,13 +23,20 @@ EVERYONE: Final[frozenset[Duty] | None] = None
 """The page is for anybody, signed in or not."""
 SIGNED_IN: Final = frozenset(Duty)
 """The page is for whoever is signed in."""
+TRIES: Final = frozenset({Duty.STAFF, Duty.REVIEWER, Duty.ENGINEER, Duty.OFFICE})
+"""Who tries calls out; several pages lead there."""
+SYSTEMS: Final = frozenset({*TRIES, Duty.AUDITOR})
+"""Who sees client systems."""
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
     """A page (GET) or a step (POST). *again*: the page that a refused form is shown on again.
 
-    Unless *settled* it is open to those who have yet to change a password or set up one-time codes.
+    *csv*: the tables that the page may show, which it is at ``PATH.csv`` too; none where its heart is no table.
+
+    Unless *settled* it is open to those who have yet to change a password or set up one-time codes. *tried*: it counts
+    among what a stranger tries, as every step does.
     """
 
     method: str
@@ -40,6 +48,8 @@ class Door:
     max_bytes: int = MAX_FORM_BYTES
     json: bool = True
     settled: bool = True
+    csv: tuple[Sheet, ...] = ()
+    tried: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +66,14 @@ class Room:
         who: frozenset[Duty] | None = SIGNED_IN,
         json: bool = True,
         settled: bool = True,
+        csv: tuple[Sheet, ...] = (),
+        tried: bool = False,
     ) -> Callable[[Act], Act]:
-        """Hang a page in; with *json* it is at ``PATH.json`` too, as data."""
+        """Hang a page in; with *json* it is at ``PATH.json`` too, with *csv* at ``PATH.csv`` as a table."""
 
         def hang(act: Act) -> Act:
-            self.doors.append(Door("GET", path, act, template, who, json=json, settled=settled))
+            door = Door("GET", path, act, template, who, json=json, settled=settled, csv=csv, tried=tried)
+            self.doors.append(door)
             return act
 
         return hang

@@ -45,6 +45,14 @@ class UploadTooLargeError(RequestError):
     zh = "此处最多可提交 {limit_mb} MB。未保存任何内容。"
 
 
+class PictureRefusedError(RequestError):
+    """A picture was sent that no QR code could be read from."""
+
+    code = "picture_refused"
+    en = "The picture was not verified: {why}. Send the file itself, or paste the text of the code."
+    zh = "未能核验该图片：{why_zh}。也可提交文件本身，或粘贴二维码文本。"
+
+
 class TooManyVisitsError(HubError):
     """Too many requests of one address."""
 

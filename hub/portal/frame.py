@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hub.errors import HubError
 from hub.notices import unread_count
 from hub.people import Duty
+from hub.portal.doors import SYSTEMS
 
 if TYPE_CHECKING:
     from hub.portal.visits import Visit
@@ -20,20 +21,34 @@ SECTIONS: Final[tuple[tuple[str, tuple[str, str], frozenset[Duty] | None], ...]]
     ("/catalogue", ("Catalogue", "共享目录"), None),
     ("/requests", ("Requests", "申请与审批"), _STAFF),
     ("/grants", ("Grants", "授权与额度"), _STAFF),
+    ("/systems", ("Systems and keys", "系统与密钥"), SYSTEMS),
     ("/demands", ("Demands", "数据需求"), frozenset({Duty.STAFF, Duty.REVIEWER, Duty.OFFICE, Duty.AUDITOR})),
+    ("/corrections", ("Corrections", "数据校核"), frozenset({Duty.STAFF, Duty.REVIEWER, Duty.OFFICE, Duty.WINDOW})),
+    ("/lists", ("List", "责任清单"), frozenset({Duty.STAFF, Duty.REVIEWER, Duty.OFFICE, Duty.AUDITOR})),
     ("/ingestion", ("Ingestion", "数据归集"), frozenset({Duty.ENGINEER, Duty.OFFICE})),
     ("/licences", ("Licences", "电子证照"), frozenset({Duty.LICENCES, Duty.OFFICE, Duty.WINDOW})),
+    ("/materials", ("E-materials", "电子材料"), frozenset({Duty.STAFF, Duty.REVIEWER, Duty.LICENCES, Duty.WINDOW})),
+    ("/signing", ("Signing", "云签"), frozenset(Duty) - {Duty.ADMINISTRATOR, Duty.AUDITOR}),
+    ("/window", ("Scan instead of paper", "扫码亮证"), frozenset({Duty.WINDOW})),
     ("/verify", ("Verify", "证照核验"), None),
     ("/board", ("Responsibility board", "责任看板"), None),
     ("/audit", ("Audit", "审计"), frozenset({Duty.AUDITOR, Duty.OFFICE})),
     ("/overview", ("Overview", "领导驾驶舱"), frozenset({Duty.LEADER, Duty.OFFICE})),
     ("/people", ("People", "人员管理"), frozenset({Duty.ADMINISTRATOR})),
+    ("/administration", ("Administration", "系统管理"), frozenset({Duty.ADMINISTRATOR, Duty.AUDITOR})),
     ("/help", ("Help", "帮助"), None),
 )
 
 
 # Pages that belong to a section without standing below it.
-ALSO: Final = {"/catalogue": ("/r",), "/requests": ("/apply",), "/licences": ("/seals",)}
+ALSO: Final = {
+    "/catalogue": ("/r",),
+    "/requests": ("/apply",),
+    "/grants": ("/try",),
+    "/corrections": ("/recalls",),
+    "/lists": ("/drafting",),
+    "/licences": ("/seals",),
+}
 
 
 def frame_of(visit: Visit) -> dict[str, Any]:

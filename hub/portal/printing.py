@@ -75,7 +75,10 @@ def report_pdf(page: Mapping[str, Any]) -> bytes:
     """The report *page* as PDF; a character that the font lacks is left open, for a report must always come."""
     with _PRINTING:
         made = _compiler().compile(
-            sys_inputs={"page": json.dumps(page, ensure_ascii=False), "family": _family()}, format="pdf"
+            # Each time: a compiler that was made over bytes forgets them once it has compiled them.
+            _TEMPLATE.encode(),
+            sys_inputs={"page": json.dumps(page, ensure_ascii=False), "family": _family()},
+            format="pdf",
         )
     return bytes(made)
 
@@ -89,7 +92,7 @@ def _compiler() -> Any:  # noqa: ANN401 - typst has no types of its own
     fonts = typst.Fonts(
         include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(packaged_font().parent)]
     )
-    return typst.Compiler(_TEMPLATE.encode(), font_paths=fonts)
+    return typst.Compiler(font_paths=fonts)
 
 
 def _family() -> str:

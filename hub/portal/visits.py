@@ -20,18 +20,25 @@ if TYPE_CHECKING:
     from hub.actors import Actor
     from hub.office import Office
     from hub.people import Duty, People, Person, Session, Sessions
+    from hub.people.signon import SignOn
     from hub.portal.forms import Form
     from hub.service import Service
 
 
 @dataclass(slots=True)
 class Visit:
-    """One request. *lang* is ``zh`` or ``en``; *problem* what went wrong with the form that is shown again."""
+    """One request. *lang* is ``zh`` or ``en``; *problem* what went wrong with the form that is shown again.
+
+    *sign_on*: single sign-on, where it is set up; *on_the_way*: the cookie of a browser that was sent to its provider.
+
+    *turned_to*: the page of a list that is wanted, whatever its address says, where all of them are written down.
+    """
 
     request: Request
     service: Service
     people: People
     sessions: Sessions
+    sign_on: SignOn | None
     lang: str
     elder: bool
     session: Session | None
@@ -40,6 +47,9 @@ class Visit:
     problem: str = ""
     problem_field: str = ""
     said: str = ""
+    turned_to: int | None = None
+    on_the_way: str = ""
+    _list: ResponsibilityList | None = field(default=None, init=False, repr=False)
 
     def say(self, zh: str, en: str) -> str:
         """The words of this visit's language."""
@@ -50,11 +60,16 @@ class Visit:
         return pair[self.lang == "zh"]
 
     @property
-    def person(self) -> Person:
-        """Who is signed in. Raises: SignInFirstError: nobody."""
+    def entered(self) -> Session:
+        """The session of who is signed in. Raises: SignInFirstError: nobody is."""
         if self.session is None or not self.session.proved:
             raise SignInFirstError
-        return self.session.person
+        return self.session
+
+    @property
+    def person(self) -> Person:
+        """Who is signed in. Raises: SignInFirstError: nobody."""
+        return self.entered.person
 
     @property
     def known(self) -> Person | None:
@@ -73,8 +88,10 @@ class Visit:
 
     @property
     def list_(self) -> ResponsibilityList:
-        """The list in force."""
-        return self.service.standing.now().list
+        """The list that was in force when this visit first asked: a page names things hundreds of times."""
+        if self._list is None:
+            self._list = self.service.standing.now().list
+        return self._list
 
     @property
     def now(self) -> datetime:
@@ -95,6 +112,8 @@ class Visit:
 
     def number(self, name: str, default: int, *, least: int = 0, most: int = 1_000_000) -> int:
         """A parameter of the address that is a whole number; *default* where it is none of *least* to *most*."""
+        if name == "page" and self.turned_to is not None:
+            return self.turned_to
         text = self.query(name)
         value = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(most)) else default
         return value if least <= value <= most else default

@@ -103,8 +103,7 @@ class Automating(Using):
             rows = [row_dict(row) for row in connection.execute(query.order_by(SealRow.code))]
         for row in rows:
             if kind in row["auto"]["kinds"] and datetime.fromisoformat(row["auto"]["until"]) > now:
-                key = self.keys.custodian(department)
-                self.require_current(row)
+                key = self.keeper_key(row)
                 return Automatic(self, row, kind, make.signer_of(key), store.parsed(bytes(row["made"])))
         raise NoSealForError(department=department[:60], kind=kind[:60])
 

@@ -17,8 +17,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from hub.actors import Actor
+from hub.actors import PERSONAL, Actor
 from hub.control import SealApprovalRow, row_dict
 from hub.seals import store
 from hub.seals.desk import of_department
@@ -31,20 +33,36 @@ from hub.seals.errors import (
     told,
 )
 from hub.seals.signers import Signers
-from hub.seals.using import PLAIN_DIGEST, Place, Stamped, form_of, require_usable, seal_ofd
+from hub.seals.using import (
+    PLAIN_DIGEST,
+    DocumentSigner,
+    Place,
+    Recording,
+    Stamped,
+    form_of,
+    pdf_place,
+    require_usable,
+    seal_ofd,
+)
 from hub.seals.words import DIGEST, OFD, PDF
+from licence.keys import SigningKey
 from licence.ofd.seal import SIGNATURE_PATH
+from licence.pdf.sign import seal_pdf
 from licence.seals import cloud, make, otp
+from licence.seals.algorithms import sm3
 from licence.seals.cloud import MAX_ATTEMPTS
 from licence.suites import SM2_SM3
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from hub.control import Control
     from licence.seals.structure import SESSignature
     from licence.sm2 import Sm2PrivateKey
 
 MAX_OTP: Final = 16
+MAX_TITLE: Final = 100
 ID_BYTES: Final = 16
 
 
@@ -61,8 +79,12 @@ class Opened:
 class Cloud(Signers):
     """The room of remote signatures."""
 
-    def ask(self, code: str, document: bytes, *, purpose: str, by: Actor | str, office: bool = False) -> dict[str, Any]:
-        """Ask the keeper of seal *code* to sign *document* (an OFD, or 32 bytes of an SM3 digest); the request.
+    def ask(
+        self, code: str, document: bytes, *, purpose: str, by: Actor | str, title: str = "", office: bool = False
+    ) -> dict[str, Any]:
+        """Ask the keeper of seal *code* to sign *document* (a PDF, an OFD, or 32 bytes of an SM3 digest); the request.
+
+        *title* is what the keeper knows the document by; it stands in lists, so it names no person.
 
         Raises:
             SealOrderError: the seal's keeper has no key of their own, or the document cannot be signed so.
@@ -73,6 +95,7 @@ class Cloud(Signers):
             personal = store.is_signer(connection, row["custodian"])
             signer = store.signer_row(connection, row["custodian"]) if personal else None
         actor = of_department(by, row["department"], office=office)
+        _require_title(title)
         if signer is None:
             why = "The keeper of this seal has no key of their own; its custodian uses it directly."
             raise SealOrderError(why=why, why_zh="该印章的保管人没有个人密钥，由保管人直接用印。")
@@ -80,7 +103,7 @@ class Cloud(Signers):
         if signer["failures"] >= MAX_ATTEMPTS:
             raise SignerLockedError
         now = self.clock()
-        form, digest = self._digest(row, document, now)
+        form, digest = self._digest(row, signer, document, now)
         with told():
             asked = cloud.ask(
                 request_id=self.random(ID_BYTES),
@@ -96,7 +119,7 @@ class Cloud(Signers):
                 actor=actor,
                 resource=code,
                 facts={"approval": asked.id.hex(), "seal": code, "state": asked.state.value},
-                body={"purpose": purpose, "digest": digest.hex()},
+                body={"purpose": purpose, "title": title, "digest": digest.hex()},
                 at=now,
             )
             values = {
@@ -105,6 +128,7 @@ class Cloud(Signers):
                 "seal": code,
                 "form": form,
                 "document_digest": digest.hex(),
+                "title": title,
                 "purpose": purpose,
                 "asked_by": actor,
                 "asked_at": now,
@@ -121,12 +145,26 @@ class Cloud(Signers):
         with self.control.reading() as connection:
             return _plain(store.approval_row(connection, id_))
 
-    def approvals(self, person: str, *, limit: int = 50) -> list[dict[str, Any]]:
-        """The requests to a person, the newest first."""
+    def approvals(
+        self, person: str = "", *, asked_by: str = "", state: str = "", limit: int = 50, offset: int = 0
+    ) -> list[dict[str, Any]]:
+        """The requests to a *person*, or those *asked_by* somebody, the newest first."""
         table = SealApprovalRow.__table__
-        query = sa.select(table).where(table.c.person == person).order_by(table.c.asked_at.desc(), table.c.id)
+        wanted = self._wanted(person, asked_by, state)
+        query = sa.select(table).where(*wanted).order_by(table.c.asked_at.desc(), table.c.id)
         with self.control.reading() as connection:
-            return [_plain(row_dict(row)) for row in connection.execute(query.limit(min(limit, 500)))]
+            return [_plain(row_dict(row)) for row in connection.execute(query.limit(min(limit, 500)).offset(offset))]
+
+    def approval_count(self, person: str = "", *, asked_by: str = "", state: str = "") -> int:
+        """How many requests `approvals` would give in all."""
+        return _count(self.control, self._wanted(person, asked_by, state))
+
+    def _wanted(self, person: str, asked_by: str, state: str) -> list[sa.ColumnElement[bool]]:
+        """Conditions on requests. One that nobody answered is open for its ten minutes and no longer."""
+        table = SealApprovalRow.__table__
+        given = {"person": person, "asked_by": asked_by, "state": state}
+        found = [table.c[name] == value for name, value in given.items() if value]
+        return [*found, table.c.ends_at > self.clock()] if state == cloud.State.ASKED else found
 
     def approve(self, id_: str, *, by: Actor | str, pin: str, password: str) -> Opened:
         """Step 2: *by* proves the wish with PIN and one-time password; the approval may then be spent.
@@ -207,6 +245,8 @@ class Cloud(Signers):
             )
 
         with told():
+            if asked["form"] == PDF:
+                return self._sign_pdf(opened, asked, row, document, place)
             if asked["form"] == DIGEST:
                 applied = signature(document, PLAIN_DIGEST)
                 self.mark(uses[0], applied.signature)
@@ -229,19 +269,38 @@ class Cloud(Signers):
         with self.control.reading() as connection:
             asked = store.approval_row(connection, id_)
             row = store.seal_row(connection, asked["seal"])
-        if self._digest(row, document, asked["asked_at"])[1].hex() != asked["document_digest"]:
+            signer = store.signer_row(connection, asked["person"])
+        if self._digest(row, signer, document, asked["asked_at"])[1].hex() != asked["document_digest"]:
             why = "This is another document than the one the request is about."
             raise SealOrderError(why=why, why_zh="该文件不是申请签署的文件。")
         return self.sign(self.approve(id_, by=by, pin=pin, password=password), document)
 
-    def _digest(self, row: dict[str, Any], document: bytes, at: datetime) -> tuple[str, bytes]:
-        """The form of a document, and the digest that a signature over it will be of."""
+    def _sign_pdf(
+        self, opened: Opened, asked: dict[str, Any], row: dict[str, Any], document: bytes, place: Place | None
+    ) -> Stamped:
+        """A PDF by PAdES (B-B) with the person's own certificate; the picture of the seal is what readers show."""
+        with self.control.reading() as connection:
+            key = SigningKey(SM2_SM3, opened.key, _chain(store.signer_row(connection, opened.person)))
+        recording = Recording(lambda: self._spend(opened, asked, sm3(document)), key.sign)
+        signer = DocumentSigner(key.suite, key.chain_der, recording.sign)
+        sealed = _sealed_pdf(row, document, signer, at=self.clock(), reason=asked["purpose"], place=place)
+        self.mark(recording.uses[0], sealed)
+        return Stamped(PDF, sealed, recording.uses[0])
+
+    def _digest(self, row: dict[str, Any], signer: dict[str, Any], document: bytes, at: datetime) -> tuple[str, bytes]:
+        """The form of a document, and the digest that is approved: of a PDF, of the file as it was handed in.
+
+        That it can be signed is tried here, without a key: nobody shall be asked for what cannot be done.
+        """
         form = form_of(document)
-        if form == PDF:
-            why = "A PDF is signed by the department's document key, not by a person's seal; give an OFD or a digest."
-            raise SealOrderError(why=why, why_zh="PDF 由部门文件密钥签署，不使用个人印章；请提供 OFD 或摘要。")
         if form == DIGEST:
             return form, document
+        if form == PDF:
+            chain = tuple(one.public_bytes(Encoding.DER) for one in _chain(signer))
+            with told():
+                unsigned = DocumentSigner(SM2_SM3, chain, lambda _: bytes(64))
+                _sealed_pdf(row, document, unsigned, at=at, reason="-", place=None)
+            return form, sm3(document)
         seen: list[bytes] = []
 
         def look(digest: bytes) -> bytes:
@@ -295,6 +354,42 @@ class Cloud(Signers):
             failures=approval.failures,
             log_index=recorded.index,
         )
+
+
+def waiting_for(control: Control, person: str, at: datetime) -> int:
+    """How many requests *person* may still answer at *at*; to be asked often, without opening the office of seals."""
+    table = SealApprovalRow.__table__
+    return _count(control, [table.c.person == person, table.c.state == cloud.State.ASKED.value, table.c.ends_at > at])
+
+
+def _count(control: Control, wanted: Sequence[sa.ColumnElement[bool]]) -> int:
+    query = sa.select(sa.func.count()).select_from(SealApprovalRow.__table__).where(*wanted)
+    with control.reading() as connection:
+        return int(connection.execute(query).scalar_one())
+
+
+def _sealed_pdf(
+    row: dict[str, Any], document: bytes, signer: DocumentSigner, *, at: datetime, reason: str, place: Place | None
+) -> bytes:
+    return seal_pdf(
+        document,
+        signer,
+        signed_at=_second(at),
+        seal_png=bytes(row["picture"]),
+        place=pdf_place(row, place),
+        name=row["name"],
+        reason=reason,
+    )
+
+
+def _chain(signer: dict[str, Any]) -> tuple[x509.Certificate, ...]:
+    return tuple(x509.load_der_x509_certificate(bytes.fromhex(one)) for one in signer["certificates"])
+
+
+def _require_title(title: str) -> None:
+    if len(title) > MAX_TITLE or not (title.isprintable() or not title) or PERSONAL.search(title):
+        why = f"A title has at most {MAX_TITLE} characters, and no number of seven digits or more."
+        raise SealOrderError(why=why, why_zh=f"文件标题不超过 {MAX_TITLE} 个字符，且不得含有七位以上的号码。")
 
 
 def _second(at: datetime) -> datetime:

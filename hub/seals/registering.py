@@ -141,7 +141,7 @@ class Registering(Publishing):
         with self.control.reading() as connection:
             row = store.seal_row(connection, code)
         actor = of_department(by, row["department"], office=office)
-        # Looked up before the transaction: the first asking of a department makes its key in one of its own.
+        # Looked up before the transaction: the first asking of a keeper makes their key in one of its own.
         parts = self._makers(row) if action is Action.APPROVE else None
         with self.control.writing() as connection:
             row = store.seal_row(connection, code, hold=True)

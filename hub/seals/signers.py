@@ -32,6 +32,7 @@ from licence.authority import Role, certify_leaf
 from licence.crl import Reason
 from licence.errors import SealProofError
 from licence.seals import otp
+from licence.seals.cloud import MAX_ATTEMPTS
 from licence.seals.register import State
 from licence.sm2 import Sm2PrivateKey
 from licence.suites import SM2_SM3
@@ -117,6 +118,7 @@ class Signers(Automating):
                 "serial": row["serial"],
                 "created_at": row["created_at"].isoformat(),
                 "ended_at": row["ended_at"].isoformat() if row["ended_at"] else None,
+                "locked": row["state"] == ACTIVE and row["failures"] >= MAX_ATTEMPTS,
                 "log_index": row["log_index"],
             }
             for row in rows

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from hub.actors import Actor
-from hub.control import SealUseRow, row_dict
+from hub.control import SealUseRow
 from hub.seals import store
 from hub.seals.errors import NoSealForError, SealNotYoursError, SealOrderError, SealStateRefusedError, told
-from hub.seals.registering import Registering
+from hub.seals.usage import Usage
 from hub.seals.words import DIGEST, OFD, PDF, RECORDED, SIGNED
 from licence.errors import SealRefusedError
 from licence.ofd.container import unpack
@@ -99,7 +99,7 @@ class _Wish:
     at: datetime
 
 
-class Using(Registering):
+class Using(Usage):
     """The room where seals are used."""
 
     def stamp(
@@ -136,8 +136,7 @@ class Using(Registering):
 
     def _stamped_gm(self, wish: _Wish, document: bytes, place: Place | None) -> Stamped:
         """An OFD or a digest, by GM/T 0031."""
-        key = self.keys.custodian(wish.row["department"])
-        self.require_current(wish.row)
+        key = self.keeper_key(wish.row)
         done: list[SESSignature] = []
         uses: list[str] = []
 
@@ -178,7 +177,7 @@ class Using(Registering):
             DocumentSigner(key.suite, key.chain_der, recording.sign),
             signed_at=wish.at,
             seal_png=bytes(wish.row["picture"]),
-            place=_pdf_place(wish.row, place),
+            place=pdf_place(wish.row, place),
             name=wish.row["name"],
             reason=wish.purpose,
         )
@@ -273,28 +272,6 @@ class Using(Registering):
         connection.execute(sa.insert(SealUseRow).values(**values))
         return id_
 
-    def uses(self, code: str, *, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
-        """The uses of a seal, the newest first. Raises: SealUnknownError."""
-        table = SealUseRow.__table__
-        query = sa.select(table).where(table.c.seal == code).order_by(table.c.at.desc(), table.c.id)
-        with self.control.reading() as connection:
-            store.seal_row(connection, code)
-            rows = [row_dict(row) for row in connection.execute(query.limit(min(limit, 500)).offset(offset))]
-        return [{**row, "at": row["at"].isoformat()} for row in rows]
-
-    def use_count(self, code: str) -> int:
-        """How many uses of a seal `uses` would give in all; one may be of many documents."""
-        with self.control.reading() as connection:
-            query = sa.select(sa.func.count()).select_from(SealUseRow).where(SealUseRow.seal == code)
-            return int(connection.execute(query).scalar_one())
-
-    def used(self, code: str) -> int:
-        """How many documents a seal was used on. Raises: SealUnknownError."""
-        query = sa.select(sa.func.coalesce(sa.func.sum(SealUseRow.count), 0)).where(SealUseRow.seal == code)
-        with self.control.reading() as connection:
-            store.seal_row(connection, code)
-            return int(connection.execute(query).scalar_one())
-
 
 def require_usable(row: Mapping[str, Any]) -> None:
     """The seal is made and in use; the register's machine looks again at the moment of use.
@@ -335,6 +312,11 @@ def form_of(document: bytes) -> str:
     raise SealOrderError(why=why, why_zh="既非 PDF、OFD，也非 32 字节的 SM3 摘要。")
 
 
+def sealable(file: bytes) -> bytes:
+    """What is sealed of any file: a PDF or an OFD itself, of another one its SM3 digest."""
+    return file if file.startswith((b"%PDF", b"PK\x03\x04")) else sm3(file)
+
+
 def seal_ofd(
     document: bytes, row: Mapping[str, Any], at: datetime, place: Place | None, sign: Callable[[bytes], bytes]
 ) -> bytes:
@@ -359,7 +341,8 @@ def stamp_time(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y%m%d%H%M%SZ")
 
 
-def _pdf_place(row: Mapping[str, Any], place: Place | None) -> SealPlace:
+def pdf_place(row: Mapping[str, Any], place: Place | None) -> SealPlace:
+    """Where a seal of *row* stands on the first page of a PDF."""
     size = (float(row["width_mm"]), float(row["height_mm"]))
     if place is None:
         return SealPlace(width_mm=size[0], height_mm=size[1])

@@ -55,5 +55,18 @@ USE_STATES: Final[Mapping[str, tuple[str, str]]] = {
 }
 # Forms of what is sealed.
 OFD, PDF, DIGEST = "ofd", "pdf", "digest"
+FORM_NAMES: Final[Mapping[str, tuple[str, str]]] = {
+    OFD: ("OFD", "OFD"),
+    PDF: ("PDF", "PDF"),
+    DIGEST: ("文件摘要", "digest of a file"),
+}
+# What became of a request for a remote signature.
+APPROVAL_STATES: Final[Mapping[str, tuple[str, str]]] = {
+    "asked": ("待批准", "asked"),
+    "approved": ("已批准", "approved"),
+    "spent": ("已签署", "signed"),
+    "declined": ("已谢绝", "declined"),
+    "locked": ("已锁定", "locked"),
+}
 # States of a signer.
 ACTIVE, ENDED = "active", "ended"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -369,11 +370,51 @@ def test_a_department_is_found_by_a_colon_with_all_its_posts(log, key, tmp_path)
 def test_the_newest_are_found_first_with_how_many_there_are(log, key, tmp_path):
     log.append([made(number, actor="GA" if number % 3 == 0 else "RS") for number in range(100)])
     index = indexed(log, key, tmp_path / "index")
-    assert index.newest(Query(actors=("GA",)), skip=0, limit=3) == (34, [99, 96, 93])
-    assert index.newest(Query(actors=("GA",)), skip=33, limit=3) == (34, [0])
-    assert index.newest(Query(actors=("GA",)), skip=34, limit=3) == (34, [])
-    assert index.newest(Query(actors=("MZ",)), skip=0, limit=3) == (0, [])
-    assert index.newest(Query(subjects=(HASHES[0],), actors=("RS",)), skip=1, limit=2) == (66, [97, 95])
+    assert index.newest(Query(actors=("GA",)), skip=0, limit=3) == (34, False, [99, 96, 93])
+    assert index.newest(Query(actors=("GA",)), skip=33, limit=3) == (34, False, [0])
+    assert index.newest(Query(actors=("GA",)), skip=34, limit=3) == (34, False, [])
+    assert index.newest(Query(actors=("MZ",)), skip=0, limit=3) == (0, False, [])
+    assert index.newest(Query(subjects=(HASHES[0],), actors=("RS",)), skip=1, limit=2) == (66, False, [97, 95])
+
+
+def test_of_a_query_by_several_things_only_so_many_are_counted_and_every_page_is_there(log, key, tmp_path, monkeypatch):
+    monkeypatch.setattr(searchindex, "COUNTED", 10)
+    log.append([made(number, actor="GA" if number % 3 == 0 else "RS") for number in range(100)])
+    index = indexed(log, key, tmp_path / "index")
+    # By nothing or by one thing it is known how many there are.
+    assert index.newest(Query(), skip=0, limit=2) == (100, False, [99, 98])
+    assert index.newest(Query(actors=("RS",)), skip=0, limit=2) == (66, False, [98, 97])
+    several = Query(actors=("RS",), subjects=(HASHES[0],))
+    assert index.newest(several, skip=0, limit=4) == (10, True, [98, 97, 95, 94])
+    seen, skip, more = [], 0, True
+    while more:
+        total, more, found = index.newest(several, skip=skip, limit=4)
+        seen += found
+        skip += 4
+        assert more == (total < 66)
+    seen += index.newest(several, skip=skip, limit=4).places
+    assert seen == [number for number in reversed(range(100)) if number % 3]
+
+
+def test_entries_are_counted_by_what_they_are_about_however_they_came_in(log, key, tmp_path):
+    index = None
+    for size in (1, 40, 59):
+        begin = log.size
+        log.append([made(number, actor="GA" if number % 3 == 0 else "RS") for number in range(begin, begin + size)])
+        index = indexed(log, key, tmp_path / "index")
+        found = list(scan(pinned(log, key), Query()))
+        for part in searchindex.PARTS:
+            assert index.tally(part) == Counter(getattr(hit.about, part) for hit in found)
+
+
+def test_a_false_count_is_found_by_the_check(log, key, tmp_path):
+    log.append([made(number) for number in range(3)])
+    index = indexed(log, key, tmp_path / "index")
+    assert list(index.check()) == []
+    with sqlite3.connect(tmp_path / "index") as database:
+        database.execute("UPDATE tally SET entries = entries + 1 WHERE part = 1")
+    with pytest.raises(IndexDamagedError):
+        list(index.check())
 
 
 def test_what_is_found_is_json_again(log, key, tmp_path):

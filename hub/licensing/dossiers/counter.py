@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 
+from hub.auditsearch import Desk
 from hub.control import LicenceRow
 from hub.licensing.lookups import PENDING, licence_row
 from hub.licensing.planning import OK, Candidate, Planned, plan_rows
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from catalog.model import InformationResource
+    from hub.actors import Actor
     from hub.licensing import Licensing
     from licence.lifecycle import Action
     from licence.lifecycle.dossier import Step
@@ -112,9 +114,16 @@ class Counter:
             return licence_row(connection, identifier)
 
     def holder_of(self, identifier: str) -> str:
-        """The holder's code as it stands on the licence. Raises: StoreDamagedError, LicencePendingError."""
-        claims = credential.parse(self._office.sealed(identifier).credential).claims
-        return str(claims.get("CZZTDM") or "")
+        """The holder's code as it stands on the licence. Raises: as `claims_of`."""
+        return str(self.claims_of(identifier).get("CZZTDM") or "")
+
+    def claims_of(self, identifier: str) -> Mapping[str, Any]:
+        """What stands on the licence. Raises: StoreDamagedError, LicencePendingError."""
+        return credential.parse(self._office.sealed(identifier).credential).claims
+
+    def issuer_name(self, kind: LicenceKind) -> str:
+        """What the issuing department of *kind* is called, as licences have it."""
+        return self._office.standing.now().list.departments_by_code[kind.issuer].name
 
     def issue(self, kind: LicenceKind, holder: str, record: Mapping[str, str], decided: Decided) -> str:
         """Issue for a decided case; the identifier. Raises: as `Licensing.issue`."""
@@ -136,6 +145,10 @@ class Counter:
         return self._office.change(
             identifier, action, by=by, reason=reason, ground=ground, officer=officer, second=second
         )
+
+    def desk(self, actor: Actor) -> Desk:
+        """The log of the deployment, for *actor* to search. Raises: EvidenceUnavailableError."""
+        return Desk.here(self._office.settings, self._office.evidence, actor)
 
     def issued_for(self, case: str) -> str:
         """The licence that was issued for *case*, "" where none was: issuing may have outlived who ordered it."""

@@ -33,7 +33,7 @@ from hub.licensing.dossiers.content import (
 )
 from hub.licensing.dossiers.errors import refusal
 from hub.licensing.dossiers.orders import need_words
-from hub.licensing.dossiers.relying import Relied, relied_on
+from hub.licensing.dossiers.relying import Relied, Use, relied_on, used_lately
 from licence.errors import EventRefusedError, LicenceError, SignerError
 from licence.lifecycle import Action, State
 from licence.lifecycle.dossier import Dossier, Event, advance
@@ -56,10 +56,14 @@ class Decisions:
 
     control: Control
     cases: Cases
-    clocks: Clocks
     counter: Counter
     holders: Holders
     mask_key: bytes
+
+    @property
+    def clocks(self) -> Clocks:
+        """The clocks in force."""
+        return self.cases.clocks()
 
     def now(self) -> datetime:
         """The instant, by the clock that the evidence goes by."""
@@ -73,6 +77,20 @@ class Decisions:
         """
         self.counter.licence(identifier)
         return relied_on(self.control, identifier, self.now())
+
+    def used_lately(self, identifier: str, *, actor: Actor) -> tuple[Use, ...]:
+        """Who did something with the licence in the last 30 days, by the log; that it was asked is on record.
+
+        Raises:
+            LicenceUnknownError: no licence has this identifier.
+            NotYoursError: the actor is not of the department that issued it.
+            EvidenceUnavailableError: the log cannot be asked.
+        """
+        row = self.counter.licence(identifier)
+        issuer = self.counter.kind(row["kind"]).issuer
+        if actor.department != issuer:
+            raise NotYoursError(actor=str(actor), needed=issuer)
+        return used_lately(self.counter.desk(actor), identifier, row["owner_hash"], self.now())
 
     # --- steps ------------------------------------------------------------------------------------------------------
 

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 def over(office: Office, licensing: Licensing) -> Dossiers:
     """The dossiers over an *office* and the licence office beside it."""
     ring = Keyring(office.settings.keys)
-    return Dossiers(
-        office.control, office.cases, office.clocks, Counter(licensing), Holders(ring), ring.secret(MASK_KEY)
-    )
+    return Dossiers(office.control, office.cases, Counter(licensing), Holders(ring), ring.secret(MASK_KEY))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from catalog.masks import apply as mask_value
-from hub.licensing.planning import OUTCOMES
+from hub.licensing.planning import OUTCOMES, text_of
 from hub.matching.comparing import comparison
 from hub.matching.text import Verdict
 
@@ -39,13 +39,32 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """One field of the face of a licence that is to be replaced: what it says, and what the next version would say.
+
+    Both are masked where the list masks; *differs* is of what is under the masks.
+    """
+
+    field: str
+    title: str
+    title_en: str
+    before: str
+    after: str
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Prefilled:
-    """The face that would be issued, and whether it could be: *outcome* is one of `hub.licensing.planning.OUTCOMES`."""
+    """The face that would be issued, and whether it could be: *outcome* is one of `hub.licensing.planning.OUTCOMES`.
+
+    *changes*: of a renewal or change, beside the licence that it replaces.
+    """
 
     kind: str
     outcome: str
     field: str
     lines: tuple[Line, ...]
+    changes: tuple[Changed, ...] = ()
 
     @property
     def differs(self) -> tuple[str, ...]:
@@ -66,19 +85,36 @@ class Prefilled:
         }
 
 
-def prefill(known: Known, stated: Mapping[str, str], *, mask_key: bytes) -> Prefilled:
-    """The face by what is *known*, compared with what is *stated* (by name or title of a field)."""
+def prefill(
+    known: Known, stated: Mapping[str, str], *, mask_key: bytes, before: Mapping[str, Any] | None = None
+) -> Prefilled:
+    """The face by what is *known*, compared with what is *stated* (by name or title of a field).
+
+    *before*: the claims of the licence that it replaces, if any.
+    """
     lines = tuple(
         _line(known, face, stated.get(face.name) or stated.get(face.title), mask_key) for face in known.kind.face
     )
-    return Prefilled(known.kind.code, known.planned.outcome, known.planned.field, lines)
+    changes = () if before is None else tuple(_changed(known, face, before, mask_key) for face in known.kind.face)
+    return Prefilled(known.kind.code, known.planned.outcome, known.planned.field, lines, changes)
+
+
+def _changed(known: Known, face: FaceField, before: Mapping[str, Any], mask_key: bytes) -> Changed:
+    old, new = str(before.get(face.name) or ""), text_of(known.facts.get(face.field))
+    shown, next_ = (_masked(known, face, value, mask_key) for value in (old, new))
+    return Changed(face.name, face.title, face.title_en, shown, next_, differs=old != new)
+
+
+def _masked(known: Known, face: FaceField, value: Any, mask_key: bytes) -> str:  # noqa: ANN401 - a value of a record
+    field = next((f for f in known.resource.fields if f.name == face.field), None)
+    shown = value if field is None else mask_value(field.mask, value, key=mask_key)
+    return "" if shown is None else str(shown)
 
 
 def _line(known: Known, face: FaceField, stated: str | None, mask_key: bytes) -> Line:
     field = next((f for f in known.resource.fields if f.name == face.field), None)
     value = known.facts.get(face.field)
-    shown = value if field is None else mask_value(field.mask, value, key=mask_key)
     same = ""
     if stated is not None and stated.strip() and field is not None:
         same = comparison(field, value, stated).value
-    return Line(face.name, face.title, face.title_en, "" if shown is None else str(shown), same)
+    return Line(face.name, face.title, face.title_en, _masked(known, face, value, mask_key), same)

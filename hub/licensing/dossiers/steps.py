@@ -36,8 +36,9 @@ from hub.licensing.dossiers.errors import refusal
 from hub.licensing.dossiers.orders import Order, check, check_materials, check_stated, check_words, need_words
 from hub.licensing.dossiers.prefill import Prefilled, prefill
 from hub.licensing.dossiers.renewing import open_for, predecessor_row
+from hub.licensing.papers import Sheet
 from licence.errors import LicenceError, SignerError
-from licence.lifecycle.dossier import TWO_PERSONS, Dossier, Event, Step, advance, open_dossier
+from licence.lifecycle.dossier import TWO_PERSONS, Dossier, Event, Step, advance, next_version, open_dossier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
     from hub.actors import Actor
     from hub.cases import Case, Transaction, Wanted
+    from hub.licensing.dossiers.counter import Known
     from licence.model import LicenceKind
 
 # What an officer did who gave no words of their own; the ground is then the one the application rests on.
@@ -173,10 +175,27 @@ class Dossiers(Decisions):
             DossierStepError: the case has ended and its holder's code was let go.
         """
         case, filed = self._read(id_, actor)
-        if not filed.open:
-            raise self._ended(filed)
         kept = self._content(case, filed)
         return self._prefilled(filed, self.counter.kind(filed.dossier.kind), kept)
+
+    def draft(self, id_: str, *, actor: Actor) -> Sheet:
+        """What would stand on the licence if it were issued now, whole, for its preview: a recorded look-up.
+
+        Raises:
+            DossierStepError: the case has ended and its holder's code was let go.
+            DossierRefusedError: it could not be issued as things stand.
+        """
+        case, filed = self._read(id_, actor)
+        kept, before = self._content(case, filed), filed.dossier.predecessor
+        kind = self.counter.kind(filed.dossier.kind)
+        known = self._known(kind, kept["holder"], kept["record"], before)
+        identifier = str(next_version(before)) if before else ""
+        try:
+            return Sheet.draft(
+                kind, known.facts, issuer=self.counter.issuer_name(kind), at=self.now(), identifier=identifier
+            )
+        except LicenceError as error:
+            raise refusal(error) from error
 
     # --- steps ------------------------------------------------------------------------------------------------------
 
@@ -289,14 +308,21 @@ class Dossiers(Decisions):
 
     def _looked_up(self, order: Order, kind: LicenceKind) -> tuple[Prefilled, str]:
         open_for(order, kind, self.counter, self.now())
-        keys = {kind.holder_field: order.holder, **order.record}
-        known = self.counter.look_up(kind, keys, self.now(), replacing=order.predecessor)
-        return prefill(known, order.stated, mask_key=self.mask_key), known.holder_hash
+        known = self._known(kind, order.holder, order.record, order.predecessor)
+        return self._beside(known, order.stated, order.predecessor), known.holder_hash
 
     def _prefilled(self, filed: Filed, kind: LicenceKind, kept: Mapping[str, Any]) -> Prefilled:
-        keys = {kind.holder_field: kept["holder"], **kept["record"]}
-        known = self.counter.look_up(kind, keys, self.now(), replacing=filed.dossier.predecessor)
-        return prefill(known, kept["stated"], mask_key=self.mask_key)
+        known = self._known(kind, kept["holder"], kept["record"], filed.dossier.predecessor)
+        return self._beside(known, kept["stated"], filed.dossier.predecessor)
+
+    def _known(self, kind: LicenceKind, holder: str, record: Mapping[str, str], predecessor: str) -> Known:
+        keys = {kind.holder_field: holder, **record}
+        return self.counter.look_up(kind, keys, self.now(), replacing=predecessor)
+
+    def _beside(self, known: Known, stated: Mapping[str, str], predecessor: str) -> Prefilled:
+        """What is known beside what is stated and, where there is a licence before, beside that."""
+        before = self.counter.claims_of(predecessor) if predecessor else None
+        return prefill(known, stated, mask_key=self.mask_key, before=before)
 
     def _sealed(self, id_: str, order: Order) -> str:
         content = {"holder": order.holder, "record": dict(order.record), "stated": dict(order.stated)}

@@ -1,6 +1,7 @@
 // Everything works without this file; it saves steps for those who have it.
 import { createAll, ErrorSummary, SkipLink, Button, CharacterCount } from "govuk-frontend";
 import "htmx.org";
+import "./camera.js";
 
 document.body.classList.add("js-enabled", "govuk-frontend-supported");
 for (const component of [ErrorSummary, SkipLink, Button, CharacterCount]) {

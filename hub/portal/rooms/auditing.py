@@ -46,7 +46,7 @@ from hub.replaying import VERDICTS
 from hub.witnesses import asking
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from audit.searching import Hit
     from hub.portal.doors import Act
@@ -143,18 +143,30 @@ def search_subject(visit: Visit) -> Shown:
 
 def _found(visit: Visit, sought: Mapping[str, str], subjects: tuple[str, ...], page: int) -> dict[str, Any]:
     desk = _desk(visit)
-    total, hits = desk.newest(_query(sought, subjects), skip=(page - 1) * PAGE, limit=PAGE)
+    found = desk.newest(_query(sought, subjects), skip=(page - 1) * PAGE, limit=PAGE)
     kept_ = [(name, value) for name, value in sought.items() if value]
     list_ = _list(visit)
-    fields = [field for one in (list_.resources if list_ else ()) for field in one.lookup_fields]
+    # A city's thousands of fields have a few names.
+    fields = {
+        (not field.key, field.name): field.title
+        for one in (list_.resources if list_ else ())
+        for field in one.lookup_fields
+    }
     # What records are told apart by comes first: it is what people are mostly looked up by.
-    keys = {field.name: field.title for field in sorted(fields, key=lambda one: (not one.key, one.name))}
+    keys = {name: title for (_, name), title in sorted(fields.items())}
+    actors, kinds = desk.tally("actor"), desk.tally("kind")
+    of_departments = _summed(actors, lambda actor: actor.partition(":")[0])
+    of_groups = _summed(kinds, lambda kind: next((group for group in GROUPS if kind.startswith(group)), ""))
     departments = [
-        (one.code, visit.words((one.name_en or one.name, one.name))) for one in (list_.departments if list_ else ())
+        (one.code, _counted(visit.words((one.name_en or one.name, one.name)), of_departments.get(one.code, 0)))
+        for one in (list_.departments if list_ else ())
     ]
+    groups = [(prefix, _counted(visit.words(words), of_groups.get(prefix, 0))) for prefix, words in GROUPS.items()]
+    outcomes = sorted(one for one in desk.tally("outcome").items() if one[0])
     return {
-        "entries": [_row(visit, hit) for hit in hits],
-        "total": total,
+        "entries": [_row(visit, hit) for hit in found.hits],
+        "total": found.total,
+        "more": found.more,
         "size": PAGE,
         "page": page,
         "log_size": desk.log.size,
@@ -162,13 +174,27 @@ def _found(visit: Visit, sought: Mapping[str, str], subjects: tuple[str, ...], p
         "narrowed": bool(kept_ or subjects),
         "subject": subjects[0] if subjects else "",
         "departments": [("", visit.say("全部", "all")), *departments],
-        "groups": [("", visit.say("全部", "all")), *((prefix, visit.words(words)) for prefix, words in GROUPS.items())],
+        "groups": [("", visit.say("全部", "all")), *groups],
+        "outcomes": [("", visit.say("全部", "all")), *((name, _counted(name, count)) for name, count in outcomes)],
         "keys": [(name, f"{title} ({name})" if visit.lang == "zh" else name) for name, title in keys.items()],
         "address": f"/audit?{urlencode(kept_)}{'&' if kept_ else ''}",
     }
 
 
 _FIELDS: Final = ("department", "actor", "group", "kind", "resource", "purpose", "outcome", "from", "to")
+
+
+def _summed(tally: Mapping[str, int], under: Callable[[str], str]) -> dict[str, int]:
+    """The counts of *tally* by what each word stands *under*."""
+    found: dict[str, int] = {}
+    for word, count in tally.items():
+        name = under(word)
+        found[name] = found.get(name, 0) + count
+    return found
+
+
+def _counted(name: str, count: int) -> str:
+    return f"{name} ({count:,})"
 
 
 def _row(visit: Visit, hit: Hit) -> dict[str, Any]:

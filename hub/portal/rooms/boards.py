@@ -1,6 +1,6 @@
 """The responsibility board: who owes what by the list, how it stands, why, and what clears it. Open to everybody.
 
-The lights and the rates are `hub.owed`'s.
+The lights and the rates are `hub.owed`'s. Why somebody paused a resource is told to those who are signed in.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from hub.errors import NotFoundError
 from hub.owed import GRAVITY, WORDS, Standing, lines_of, owed, rates, tallies, without_line
 from hub.portal.doors import EVERYONE, Room
 from hub.portal.rooms.catalogue import word
+from hub.portal.sheets import sheet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +35,32 @@ TONES: Final[Mapping[Standing, str]] = {
 }
 
 
-@ROOM.page("/board", "board.html", who=EVERYONE)
+# Narrowed, the board shows resources with their why; whole, departments.
+SHEETS: Final = (
+    sheet(
+        "items",
+        ("code", "代码", "Code"),
+        ("name", "资源", "Resource"),
+        ("provider_name", "责任部门", "Department"),
+        ("domains", "领域", "Domain"),
+        ("cadence", "更新周期", "Cadence"),
+        ("word", "状态", "Light"),
+        ("why", "原因", "Why"),
+        ("clears", "如何解除", "What clears it"),
+        ("success", "最近成功", "Last success"),
+        ("deadline", "最迟共享", "Shared by"),
+    ),
+    sheet(
+        "rows",
+        ("code", "部门代码", "Code"),
+        ("name", "部门", "Department"),
+        ("kept", "正常", "Kept"),
+        ("total", "应承担", "Owed"),
+    ),
+)
+
+
+@ROOM.page("/board", "board.html", who=EVERYONE, csv=SHEETS)
 def board(visit: Visit) -> dict[str, Any]:
     """Departments × resources; with a filter, the resources it leaves, each with its why."""
     list_, found = visit.list_, owed(visit.office)
@@ -157,7 +183,7 @@ def _item(visit: Visit, one: Owed) -> dict[str, Any]:
         "light": one.standing.value,
         "tone": TONES[one.standing],
         "word": one.word(visit.lang),
-        "why": one.why(visit.lang),
+        "why": one.why(visit.lang, public=visit.known is None),
         "clears": one.clears(visit.lang),
         "success": one.success.isoformat() if one.success else None,
         "due": one.due.isoformat() if one.due else None,

@@ -9,6 +9,7 @@ from catalog import domains
 from hub.freshness import LIGHTS, Light
 from hub.people import Duty
 from hub.portal.doors import EVERYONE, Room
+from hub.portal.sheets import sheet
 from hub.search.index import MAX_QUERY_CHARS, Facet, Sort, find_or_record, search_of
 from hub.search.resources import Access, Standing, standings_of
 from hub.search.words import FACETS, filters_of, label, plain_results
@@ -41,7 +42,21 @@ TONES: Final[Mapping[Light, str]] = {
 }
 
 
-@ROOM.page("/catalogue", "catalogue.html", who=EVERYONE)
+SHEET: Final = sheet(
+    "items",
+    ("code", "代码", "Code"),
+    ("title", "资源", "Resource"),
+    ("provider_name", "提供方", "Provider"),
+    ("share_label", "共享类型", "Share type"),
+    ("cadence_label", "更新周期", "Cadence"),
+    ("fresh", "更新状态", "Freshness"),
+    ("fields", "信息项数", "Fields"),
+    ("stands", "本部门", "Your department"),
+    ("abstract", "摘要", "Abstract"),
+)
+
+
+@ROOM.page("/catalogue", "catalogue.html", who=EVERYONE, csv=(SHEET,))
 def catalogue(visit: Visit) -> dict[str, Any]:
     """Find resources; what is found says how fresh it is and where one's own department stands with it."""
     list_, query = visit.list_, visit.query("q", most=MAX_QUERY_CHARS).strip()

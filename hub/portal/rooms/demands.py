@@ -16,6 +16,8 @@ from hub.people import Duty
 from hub.portal import naming
 from hub.portal.doors import Room
 from hub.portal.errors import DutyMissingError, FormInvalidError
+from hub.portal.rooms import following
+from hub.portal.sheets import sheet
 from hub.portal.visits import Go
 
 if TYPE_CHECKING:
@@ -43,7 +45,20 @@ STEP_WORDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-@ROOM.page("/demands", "demands.html", who=MEMBERS)
+SHEET: Final = sheet(
+    "items",
+    ("id", "需求", "Demand"),
+    ("words", "需要的数据", "Data"),
+    ("purpose", "用途", "Purpose"),
+    ("consumer_name", "提出部门", "Asked by"),
+    ("state_word", "状态", "State"),
+    ("answerer_name", "待办部门", "Waits for"),
+    ("due", "时限", "Due"),
+    ("opened_at", "提出时间", "Opened"),
+)
+
+
+@ROOM.page("/demands", "demands.html", who=MEMBERS, csv=(SHEET,))
 def listed(visit: Visit) -> dict[str, Any]:
     """The whole list: whoever has the data can claim."""
     state = visit.query("state") if visit.query("state") in tuple(DemandState) else None
@@ -106,6 +121,7 @@ def shown(visit: Visit) -> dict[str, Any]:
         "matter_name": naming.matter(visit, case.value["matter"]) if case.value["matter"] else "",
         "suspected_name": naming.department(visit, case.value["suspected"]) if case.value["suspected"] else "",
         "resource_name": naming.resource(visit, case.value["resource"]) if case.value["resource"] else "",
+        "followed": following.is_followed(visit, "demand", case.id),
         "possible": [one for one in STEPS[DemandState(case.state)] if visit.has(DUTIES[one])],
         "departments": [(one.code, naming.department(visit, one.code)) for one in visit.list_.departments],
         "history": [

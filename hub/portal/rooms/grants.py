@@ -15,8 +15,9 @@ from hub.casewords import GRANT_STATES
 from hub.errors import NotFoundError
 from hub.people import Duty
 from hub.portal import naming, terms
-from hub.portal.doors import Room
+from hub.portal.doors import SYSTEMS, TRIES, Room
 from hub.portal.rooms.requests import ALL, MEMBERS, need_duty
+from hub.portal.sheets import sheet
 from hub.portal.visits import Go
 from hub.usage import by_day, count, day_of
 
@@ -42,7 +43,24 @@ SIDES: Final[Mapping[str, tuple[str, str]]] = {
 TONES: Final[Mapping[str, str]] = {grants.IN_FORCE: "good", grants.SUSPENDED: "warn"}
 
 
-@ROOM.page("/grants", "grants.html", who=MEMBERS)
+SHEET: Final = sheet(
+    "items",
+    ("id", "授权", "Grant"),
+    ("resource", "资源代码", "Code"),
+    ("resource_name", "资源", "Resource"),
+    ("consumer_name", "使用方", "Holder"),
+    ("light.word", "状态", "State"),
+    ("purposes", "事项", "Matters"),
+    ("fields", "信息项数", "Fields"),
+    ("starts", "开始", "Begins"),
+    ("expires", "到期", "Ends"),
+    ("quota_per_day", "每日额度", "Calls a day"),
+    ("calls", "累计调用", "Calls in all"),
+    ("last_used", "最近使用", "Last used"),
+)
+
+
+@ROOM.page("/grants", "grants.html", who=MEMBERS, csv=(SHEET,))
 def listed(visit: Visit) -> dict[str, Any]:
     """Grants, the newest first, with what is left of today's quota."""
     office, department = visit.office, visit.person.department
@@ -88,6 +106,8 @@ def _item(visit: Visit, record: GrantRecord) -> dict[str, Any]:
         "last_used": use.last_used.isoformat() if use.last_used else None,
         "days_unused": use.days_unused,
         "unused": in_force and use.days_unused >= UNUSED_DAYS,
+        "days": _days(visit, grant.id),
+        "may_try": in_force and grant.consumer == visit.person.department and visit.has(*TRIES),
     }
 
 
@@ -104,7 +124,7 @@ def grant_page(visit: Visit) -> dict[str, Any]:
         "terms": terms.plain(visit, _terms(visit, record), grant.resource),
         "provider_name": naming.department(visit, grants.provider_of(office, grant)),
         "days_left": max(0, -((visit.now - grant.expires) // DAY)),
-        "days": _days(visit, grant.id),
+        "may_see_systems": visit.has(*SYSTEMS),
         "steps": [step for step in offered.of_grant(office, record, visit.actor) if visit.has(*_STEPS[step][0])],
         "step": visit.path.get("step", ""),
     }

@@ -14,7 +14,9 @@ from hub.errors import HubError
 from hub.notices import mark_read, tray
 from hub.people import Duty
 from hub.portal.doors import EVERYONE, Room
+from hub.portal.rooms import following
 from hub.portal.visits import Go
+from hub.seals.cloud import waiting_for
 
 if TYPE_CHECKING:
     from hub.cases import Case
@@ -31,6 +33,9 @@ PAGES: Final = {
     "demand": "/demands/{id}",
     "dossier": "/licences/cases/{id}",
     "decision": "/licences/decisions/{id}",
+    "correction": "/corrections/{id}",
+    "recall": "/recalls/{id}",
+    "list": "/lists/drafts/{id}",
 }
 
 
@@ -42,8 +47,10 @@ def home(visit: Visit) -> dict[str, Any]:
     notices = () if person is None else tray(visit.office.control, person.department, limit=SHOWN)
     return {
         "waiting_cases": [_case(visit, case, left) for case, left in waiting],
+        "followed_news": [] if person is None else following.news_of(visit, SHOWN),
         "notices": [{"at": one.at.isoformat(), "text": _said(visit, one)} for one in notices],
         "shortcuts": _shortcuts(visit),
+        "signing": 0 if person is None else waiting_for(visit.office.control, str(person.actor), visit.now),
         "figures": _figures(visit),
     }
 

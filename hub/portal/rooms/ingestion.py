@@ -18,6 +18,7 @@ from hub.people import Duty
 from hub.portal.doors import Room
 from hub.portal.errors import FormInvalidError
 from hub.portal.rooms.catalogue import TONES, word
+from hub.portal.sheets import sheet
 from hub.portal.visits import Go
 from warehouse.errors import WarehouseError
 
@@ -94,7 +95,19 @@ SHAPE_STATES: Final = {
 }
 
 
-@ROOM.page("/ingestion", "ingestion.html", who=WHO)
+SHEET: Final = sheet(
+    "rows",
+    ("code", "代码", "Code"),
+    ("name", "资源", "Resource"),
+    ("provider", "提供方代码", "Provider"),
+    ("light", "状态", "State"),
+    ("newest.at", "最近一次", "Newest load"),
+    ("newest.word", "结果", "Outcome"),
+    ("newest.rejected", "拒绝行数", "Rejected"),
+)
+
+
+@ROOM.page("/ingestion", "ingestion.html", who=WHO, csv=(SHEET,))
 def ingestion(visit: Visit) -> dict[str, Any]:
     """Counts that are links, and the last runs of each resource beside each other."""
     list_, scope = visit.list_, _scope(visit)
@@ -358,22 +371,25 @@ def _concern(visit: Visit, one: Concern, count: int, *, chosen: bool) -> dict[st
 
 
 def _row(visit: Visit, resource: InformationResource, fresh: Freshness, runs: list[Run]) -> dict[str, Any]:
+    cells = [_cell(visit, one) for one in runs]
     return {
         "code": resource.code,
         "name": _name(visit, resource),
         "provider": resource.provider,
         "tone": TONES[fresh.light],
         "light": visit.words(LIGHTS[fresh.light]),
-        "cells": [
-            {
-                "id": one.id,
-                "tone": OUTCOMES[one.outcome][0],
-                "word": visit.say(*OUTCOMES[one.outcome][1:]),
-                "at": one.started.isoformat(),
-                "rejected": one.rejected,
-            }
-            for one in runs
-        ],
+        "cells": cells,
+        "newest": max(cells, key=lambda one: one["at"], default=None),
+    }
+
+
+def _cell(visit: Visit, one: Run) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "tone": OUTCOMES[one.outcome][0],
+        "word": visit.say(*OUTCOMES[one.outcome][1:]),
+        "at": one.started.isoformat(),
+        "rejected": one.rejected,
     }
 
 

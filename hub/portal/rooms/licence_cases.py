@@ -6,6 +6,7 @@ in answer to a form, masked where the list masks, and each look is on record.
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any, Final
 
 from catalog.steps import NotYoursError
@@ -138,8 +139,13 @@ def _applying(visit: Visit) -> dict[str, Any]:
         + [(code, naming.matter(visit, code)) for code in (kind.matters if kind is not None else ())],
         "renews": kind is not None and kind.renewal is not None,
         "given": {
-            name: form.text(name)[:2000]
-            for name in ("holder", "reason", "ground", "matter", "materials", "channel", "predecessor", "purpose")
+            **{
+                name: form.text(name)[:2000]
+                for name in ("holder", "reason", "ground", "matter", "materials", "channel")
+            },
+            # From the page of a licence that is to be changed.
+            "predecessor": form.text("predecessor")[:200] or visit.query("predecessor"),
+            "purpose": form.text("purpose")[:10] or ("change" if visit.query("predecessor") else ""),
         },
         "known": None,
     }
@@ -194,6 +200,7 @@ def _case_page(visit: Visit) -> dict[str, Any]:
         "steps": _steps(visit, plain["possible"]) if own else [],
         "may_look": own and plain["open"],
         "known": None,
+        "drawn": "",
         "given": {name: visit.form.text(name)[:2000] for name in ("reason", "ground")},
     }
 
@@ -203,6 +210,14 @@ def look(visit: Visit) -> Shown:
     """What the register says now, beside what was stated: a look that is on record."""
     known = offices.dossiers(visit.request).look(visit.path["id"][:100], actor=visit.actor)
     return Shown({**_case_page(visit), "known": _known(visit, known)})
+
+
+@ROOM.step("/licences/cases/{id}/preview", again=case_page, template="licences-case.html", who=OFFICERS)
+def preview(visit: Visit) -> Shown:
+    """The document as it would be issued now, as a picture in the page that nobody keeps: a look that is on record."""
+    sheet = offices.dossiers(visit.request).draft(visit.path["id"][:100], actor=visit.actor)
+    picture = offices.papers(visit.request).documents.preview(sheet)
+    return Shown({**_case_page(visit), "drawn": base64.b64encode(picture).decode()})
 
 
 @ROOM.step("/licences/cases/{id}/{step}", again=case_page, template="licences-case.html", who=OFFICERS)
@@ -226,7 +241,10 @@ def act(visit: Visit) -> Go:
             "refuse": dossiers.refuse,
             "withdraw": dossiers.withdraw,
         }
-        takes[name](id_, actor=visit.actor, **words, revision=revision)
+        case = takes[name](id_, actor=visit.actor, **words, revision=revision)
+        licence = dossier_plain(visit.office, dossiers, case, whole=False)["licence"]
+        if licence:
+            return Go(f"/licences/{licence}/receipt", visit.say("已签发。", "Issued."))
     return Go(f"/licences/cases/{id_}", visit.say("已办理。", "Done."))
 
 
@@ -384,6 +402,15 @@ def _known(visit: Visit, known: Prefilled) -> dict[str, Any]:
         "outcome": plain["outcome_zh"] if visit.lang == "zh" else plain["outcome_en"],
         "possible": plain["outcome"] == "ok",
         "lines": lines,
+        "changes": [
+            {
+                "title": (one.title_en or one.title) if visit.lang == "en" else one.title,
+                "before": one.before,
+                "after": one.after,
+                "differs": one.differs,
+            }
+            for one in known.changes
+        ],
     }
 
 

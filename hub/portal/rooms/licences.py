@@ -11,23 +11,21 @@ from urllib.parse import quote, urlencode
 
 from catalog.steps import NotYoursError
 from hub.api import offices
-from hub.licensing.downloads import Order
+from hub.licensing.dossiers.relying import USES
 from hub.licensing.errors import LicencePendingError, NoKindsError
 from hub.licensing.lookups import PENDING
-from hub.licensing.papers import Form
-from hub.licensing.planning import OK, OUTCOMES
 from hub.licensing.queries import licences_of
 from hub.licensing.reconcile import FINDINGS
+from hub.licensing.runs import MARK as RUN_MARK
 from hub.licensing.stock import Stock, stock
 from hub.people import Duty
 from hub.portal import naming
 from hub.portal.doors import Room
 from hub.portal.errors import FormInvalidError
-from hub.portal.visits import Download, Go, Shown
+from hub.portal.visits import Go, Shown
 from licence.errors import IdentifierError
 from licence.identifiers import LicenceIdentifier
 from licence.lifecycle import Action, State
-from licence.lifecycle.copies import MAX_DAYS
 from licence.lifecycle.states import TRANSITIONS
 from licence.model import HOLDER_TYPES, FieldType
 
@@ -62,15 +60,6 @@ ACTIONS: Final[Mapping[Action, tuple[str, str]]] = {
     Action.REVOKE: ("Revoke", "撤销"),
     Action.CANCEL: ("Cancel", "注销"),
     Action.WITHDRAW: ("Withdraw as a penalty", "吊销"),
-}
-FORMS: Final[Mapping[Form, tuple[str, str]]] = {
-    Form.PDF: ("PDF", "PDF"),
-    Form.OFD: ("OFD", "OFD"),
-    Form.PNG: ("picture", "图片"),
-    Form.BUNDLE: ("bundle", "数据包"),
-    Form.WHOLE: ("bundle with PDF and OFD", "数据包（含 PDF 和 OFD）"),
-    Form.QR: ("text of the QR code", "二维码文本"),
-    Form.QR_PNG: ("QR code", "二维码图片"),
 }
 # As the history of a licence has them; what made it is told there, too.
 _HISTORY: Final[Mapping[str, tuple[str, str]]] = {
@@ -145,7 +134,7 @@ def _kind_page(visit: Visit) -> dict[str, Any]:
     found = stock(visit.service.control, visit.now).get(kind.code, Stock({}))
     state = visit.query("state")
     state = state if state in set(State) else ""
-    own = _sees(visit, kind)
+    own = sees(visit, kind)
     rows = office.find(kind=kind.code, state=state, after=visit.query("after"), limit=PAGE + 1) if own else []
     return {
         **_kind(visit, kind, found),
@@ -169,11 +158,10 @@ def _kind_page(visit: Visit) -> dict[str, Any]:
         "own": own,
         "can_act": visit.has(Duty.LICENCES) and kind.issuer == visit.person.department,
         "state": state,
-        "states": [(one.value, _state(visit, one.value)) for one in State if found.states.get(one.value)],
+        "states": [(one.value, state_name(visit, one.value)) for one in State if found.states.get(one.value)],
         "licences": [_row(visit, row) for row in rows[:PAGE]],
         "next": rows[PAGE - 1]["identifier"] if len(rows) > PAGE else "",
         "compared": None,
-        "planned": None,
     }
 
 
@@ -205,21 +193,6 @@ def compare(visit: Visit) -> Shown:
     return Shown({**_kind_page(visit), "compared": plain})
 
 
-@ROOM.step("/licences/kinds/{code}/plan", again=kind_page, template="licences-kind.html", who=OFFICERS)
-def plan(visit: Visit) -> Shown:
-    """What issuing to every record would do now, without doing it; the reading is recorded."""
-    office = offices.licensing(visit.request)
-    kind = office.kind(visit.path["code"][:100])
-    _need_issuer(visit, kind)
-    done = office.plan_batch(kind, by=str(visit.actor))
-    plain = {
-        "records": done.total,
-        "ready": done.counts[OK],
-        "counts": [[visit.words(OUTCOMES[outcome]), count] for outcome, count in done.counts.items() if count],
-    }
-    return Shown({**_kind_page(visit), "planned": plain})
-
-
 @ROOM.page("/licences/find", "licences-find.html", who=PEOPLE)
 def asked(visit: Visit) -> dict[str, Any]:
     """Ask for a licence by its identifier, or for those of a holder."""
@@ -234,7 +207,7 @@ def _asked(visit: Visit) -> dict[str, Any]:
         "holder": visit.form.text("holder")[:64],
         "purpose": visit.form.text("purpose")[:100],
         "holder_type": visit.form.text("holder_type")[:3],
-        "matters": _matters(visit),
+        "matters": matters(visit),
         "types": types,
         "may_search": visit.has(*FINDERS),
         "found": None,
@@ -268,12 +241,16 @@ def by_holder(visit: Visit) -> Shown:
 @ROOM.page("/licences/{identifier}", "licences-one.html", who=PEOPLE)
 def one(visit: Visit) -> dict[str, Any]:
     """How a licence stands; to its issuer and the hub's office, why, and who relied on it."""
+    return _one(visit)
+
+
+def _one(visit: Visit) -> dict[str, Any]:
     office = offices.licensing(visit.request)
     row = office.show(visit.path["identifier"][:200])
     if row["state"] == PENDING:
         raise LicencePendingError(identifier=row["identifier"])
     kind = office.kinds.get(row["kind"])
-    own = kind is not None and _sees(visit, kind)
+    own = kind is not None and sees(visit, kind)
     dossiers = offices.dossiers(visit.request)
     relied: dict[str, Any] = {"copies": [], "copies_in_force": 0}
     if own:
@@ -283,12 +260,13 @@ def one(visit: Visit) -> dict[str, Any]:
     return {
         **_row(visit, row),
         "over": row["valid_until"] is not None and row["valid_until"] <= visit.now,
-        "kind_name": _named(visit, kind) if kind is not None else row["kind"],
+        "kind_name": named(visit, kind) if kind is not None else row["kind"],
         "issuer_name": naming.department(visit, kind.issuer) if kind is not None else "",
         "resource": row["resource"],
         "log_index": row["log_index"],
         "predecessor": row["predecessor"],
         "dossier": row["dossier"] if own else "",
+        "batch": is_batch(row["dossier"]),
         "own": own,
         "two": kind is not None and kind.approvals > 1,
         "history": [_change(visit, change) for change in row["history"]] if own else [],
@@ -297,35 +275,32 @@ def one(visit: Visit) -> dict[str, Any]:
             for item in relied["copies"]
         ],
         "relied_total": relied["copies_in_force"],
+        "used": None,
+        "may_ask": visit.has(Duty.LICENCES) and kind is not None and kind.issuer == visit.person.department,
         "unfinished": [case.id for case in waiting],
         "actions": possible if not total else [],
         "typed": _typed(row["identifier"]),
-        "given": {
-            name: visit.form.text(name)[:2000]
-            for name in ("action", "reason", "ground", "format", "use", "purpose", "days")
-        },
+        "given": {name: visit.form.text(name)[:2000] for name in ("action", "reason", "ground")},
         "may_copy": visit.has(*FINDERS),
-        "forms": [(form.value, visit.words(FORMS[form])) for form in Form],
-        "matters": _matters(visit),
-        "longest": MAX_DAYS,
+        "changes_to": kind is not None and own and row["state"] == State.VALID.value and bool(possible),
     }
 
 
-@ROOM.step("/licences/{identifier}/copy", again=one, template="licences-one.html", who=FINDERS)
-def copy(visit: Visit) -> Download:
-    """Hand out a copy for a use, a matter and a term; on record before the first byte."""
-    form = visit.form
-    wanted = form.need("format", "格式", "Form", most=20)
-    if wanted not in set(Form):
-        raise FormInvalidError(where="Form", where_zh="格式", why="choose one", why_zh="请选择")
-    reason = form.need("use", "使用事由", "What it is for", most=500)
-    purpose = form.need("purpose", "事项", "Matter", most=100)
-    days = form.need("days", "期限（天）", "Term in days", most=3)
-    order = Order(purpose, reason, int(days) if days.isascii() and days.isdigit() else 0)
-    out = offices.papers(visit.request).downloads.download(
-        visit.path["identifier"][:200], Form(wanted), order, by=visit.actor
-    )
-    return Download(out.data, out.form.media_type, out.file_name)
+@ROOM.step("/licences/{identifier}/used", again=one, template="licences-one.html", who=OFFICERS)
+def used(visit: Visit) -> Shown:
+    """Who did something with the licence lately, by the log, before it is decided on; the question is on record."""
+    found = offices.dossiers(visit.request).used_lately(visit.path["identifier"][:200], actor=visit.actor)
+    uses = [
+        {
+            "department": naming.department(visit, use.department),
+            "what": visit.words(USES[use.what]),
+            "count": use.count,
+            "last": use.last.isoformat(),
+            "matters": [naming.matter(visit, code) for code in use.matters],
+        }
+        for use in found
+    ]
+    return Shown({**_one(visit), "used": uses})
 
 
 @ROOM.step("/licences/{identifier}/decide", again=one, template="licences-one.html", who=OFFICERS)
@@ -353,11 +328,16 @@ def decide(visit: Visit) -> Go:
 # --- inside ---------------------------------------------------------------------------------------------------------
 
 
-def _sees(visit: Visit, kind: LicenceKind) -> bool:
+def sees(visit: Visit, kind: LicenceKind) -> bool:
     """Whether more than the state may be known: by the issuer's licence officers, and by the hub's office."""
     if visit.has(Duty.OFFICE):
         return True
     return visit.has(Duty.LICENCES) and kind.issuer == visit.person.department
+
+
+def is_batch(decided_by: str) -> bool:
+    """Whether what a licence was decided by is the run of a batch, and no case."""
+    return decided_by.startswith(RUN_MARK)
 
 
 def _need_issuer(visit: Visit, kind: LicenceKind) -> None:
@@ -380,9 +360,12 @@ def _typed(identifier: str) -> str:
         return identifier[-TYPED:]
 
 
-def _matters(visit: Visit) -> list[tuple[str, str]]:
-    named = [(one.code, f"{naming.matter(visit, one.code)} ({one.code})") for one in visit.list_.matters]
-    return [("", visit.say("请选择事项", "choose a matter")), *named]
+def matters(visit: Visit) -> list[tuple[str, str]]:
+    """The matters of the list, for a form to offer."""
+    # Of hundreds, so that the list is asked for once: whether it is still in force is a question to the database.
+    zh, listed = visit.lang == "zh", visit.list_.matters
+    offered = [(one.code, f"{one.name if zh else one.name_en or one.name} ({one.code})") for one in listed]
+    return [("", visit.say("请选择事项", "choose a matter")), *offered]
 
 
 def _fits(kind: LicenceKind, query: str) -> bool:
@@ -390,14 +373,15 @@ def _fits(kind: LicenceKind, query: str) -> bool:
     return all(word in text for word in query.casefold().split())
 
 
-def _named(visit: Visit, kind: LicenceKind) -> str:
+def named(visit: Visit, kind: LicenceKind) -> str:
+    """What a kind is called."""
     return kind.name if visit.lang == "zh" else kind.name_en or kind.name
 
 
 def _kind(visit: Visit, kind: LicenceKind, found: Stock) -> dict[str, Any]:
     return {
         "code": kind.code,
-        "name": _named(visit, kind),
+        "name": named(visit, kind),
         "other_name": kind.name_en if visit.lang == "zh" else kind.name,
         "category": kind.category.value if visit.lang == "zh" else CATEGORIES.get(kind.category.value, ""),
         "issuer": kind.issuer,
@@ -417,7 +401,7 @@ def _stock(visit: Visit, found: Stock) -> dict[str, Any]:
         "in_force": found.in_force,
         "over": found.over,
         "states": [
-            {"state": state, "name": _state(visit, state), "count": count, "tone": TONES.get(state, "bad")}
+            {"state": state, "name": state_name(visit, state), "count": count, "tone": TONES.get(state, "bad")}
             for state, count in sorted(found.states.items())
         ],
     }
@@ -435,7 +419,8 @@ def _validity(visit: Visit, kind: LicenceKind) -> str:
     return visit.say("长期", "no end")
 
 
-def _state(visit: Visit, state: str) -> str:
+def state_name(visit: Visit, state: str) -> str:
+    """What a state of a licence is called."""
     if state == PENDING:
         return visit.say("签发中", "being issued")
     return getattr(State(state), visit.lang) if state in set(State) else state
@@ -455,9 +440,9 @@ def _row(visit: Visit, row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "identifier": row["identifier"],
         "kind": row["kind"],
-        "kind_name": _named(visit, kind) if kind is not None else row["kind"],
+        "kind_name": named(visit, kind) if kind is not None else row["kind"],
         "state": row["state"],
-        "state_name": _state(visit, row["state"]),
+        "state_name": state_name(visit, row["state"]),
         "tone": TONES.get(row["state"], "bad"),
         "issued_at": row["issued_at"].isoformat(),
         "valid_until": row["valid_until"].isoformat() if row["valid_until"] else None,
@@ -474,7 +459,7 @@ def _change(visit: Visit, change: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "at": change["at"],
         "action": visit.words(words),
-        "state": _state(visit, change["state"]),
+        "state": state_name(visit, change["state"]),
         "tone": TONES.get(change["state"], "bad"),
         "by": naming.department(visit, change["by"]),
         "officer": change.get("officer", ""),

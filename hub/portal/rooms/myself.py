@@ -63,7 +63,7 @@ def password_changed(visit: Visit) -> Go:
     # Whoever finds a browser open must not be able to keep the account.
     visit.sessions.check_password(person, old)
     visit.people.set_password(person.id, new, by=person.actor, change=False)
-    session = visit.sessions.enter(person.id)
+    session = visit.sessions.renew(visit.entered)
     said = visit.say("密码已修改，其他设备上的登录已退出。", "Password changed; you were signed out everywhere else.")
     return Go(local_path(form.text("next")), said, {SESSION: session.cookie})
 
@@ -87,7 +87,8 @@ def codes_set_up(visit: Visit) -> Any:  # noqa: ANN401 - the page or the next on
         visit.sessions.confirm_code(person, form.need("code", "动态验证码", "Code", most=20))
         said = visit.say("动态验证码已启用。", "One-time codes are set up.")
         return Go(local_path(form.text("next")), said)
-    visit.sessions.check_password(person, form.fields.get("password", ("",))[-1][:1_000])
+    if person.with_password:
+        visit.sessions.check_password(person, form.fields.get("password", ("",))[-1][:1_000])
     address = visit.people.new_code(person.id, by=person.actor)
 
     plain = {"coded": False, "to": local_path(form.text("next")), "address": address, "picture": _picture(address)}

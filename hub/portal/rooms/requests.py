@@ -21,6 +21,7 @@ from hub.people import Duty
 from hub.portal import naming, terms
 from hub.portal.doors import Room
 from hub.portal.errors import DutyMissingError
+from hub.portal.sheets import sheet
 from hub.portal.visits import Go
 
 if TYPE_CHECKING:
@@ -55,7 +56,24 @@ STEP_WORDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-@ROOM.page("/requests", "requests.html", who=MEMBERS)
+SHEET: Final = sheet(
+    "items",
+    ("id", "申请", "Request"),
+    ("resource", "资源代码", "Code"),
+    ("resource_name", "资源", "Resource"),
+    ("applicant_name", "申请方", "Applicant"),
+    ("provider_name", "提供方", "Provider"),
+    ("purposes", "事项", "Matters"),
+    ("fields", "信息项数", "Fields"),
+    ("grade", "最高敏感级", "Highest grade"),
+    ("state_word", "状态", "State"),
+    ("answerer_name", "待办部门", "Waits for"),
+    ("clock.due", "时限", "Due"),
+    ("opened_at", "提出时间", "Opened"),
+)
+
+
+@ROOM.page("/requests", "requests.html", who=MEMBERS, csv=(SHEET,))
 def requests(visit: Visit) -> dict[str, Any]:
     """Applications, the one whose clock ends first before the others."""
     office, department = visit.office, visit.person.department

@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 from catalog import domains
 from catalog.access import AccessRequest
 from catalog.model import EVERYONE as ANY
-from catalog.model import Mask, QualityKind
+from catalog.model import Mask
+from catalog.neighbours import neighbours
 from catalog.policy import Policy, least_masked
 from hub import grants
 from hub.casewords import GRANT_STATES
@@ -19,8 +20,11 @@ from hub.freshness import LIGHTS
 from hub.loads import FAILED, RUNNING, newest_of
 from hub.people import Duty
 from hub.portal import naming
-from hub.portal.doors import EVERYONE, Room
+from hub.portal.doors import EVERYONE, TRIES, Room
+from hub.portal.lineagedrawing import drawing
+from hub.portal.rooms import following
 from hub.portal.rooms.catalogue import TONES
+from hub.portal.rooms.corrections import CONSUMERS, PROVIDERS
 from hub.requested import my_state
 from hub.sandbox.samples import SampleNotMadeError
 from hub.search.resources import changes, difference, page_of, resource_of
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 
     from catalog.access import Grant
     from catalog.model import InformationResource
+    from catalog.neighbours import Link, Neighbours
     from hub.loads import LoadReport
     from hub.portal.visits import Visit
 
@@ -93,6 +98,11 @@ def resource_page(visit: Visit) -> dict[str, Any]:
         "state": state,
         "act": act,
         "stands": stands,
+        "may_try": visit.has(*TRIES) and bool(found.lookup_fields),
+        # None: nobody is signed in who could follow.
+        "followed": following.state_of(visit, found),
+        "may_report": visit.has(*CONSUMERS) and state == "granted",
+        "may_recall": visit.has(*PROVIDERS) and inside(visit, found.provider),
         "tab": tab,
         "tabs": [{"key": one, "name": visit.say(*TABS[one])} for one in tabs],
     }
@@ -224,12 +234,13 @@ def masks_of_mine(visit: Visit, found: InformationResource) -> dict[str, Mask]:
         AccessRequest(department, found.code, action, (), lookup, purpose, grant.id)
         for grant in held
         for action in grant.actions[:1]
-        for purpose in _matters(visit, grant)
+        for purpose in matters_of(visit, grant)
     ]
     return least_masked(decision.masks for decision in (policy.decide(one, at) for one in asked) if decision.allowed)
 
 
-def _matters(visit: Visit, grant: Grant) -> tuple[str, ...]:
+def matters_of(visit: Visit, grant: Grant) -> tuple[str, ...]:
+    """The matters that a grant is for, by code; of a grant for every matter those of its department."""
     if ANY not in grant.purposes:
         return grant.purposes
     return tuple(one.code for one in visit.list_.matters if one.department == grant.consumer)
@@ -290,24 +301,44 @@ def _reason(visit: Visit, found: InformationResource, text: str) -> str:
 
 
 def _lineage(visit: Visit, found: InformationResource, plain: Mapping[str, Any]) -> dict[str, Any]:
-    known = inside(visit, found.provider)
-    targets = [rule.target.partition(".")[0] for rule in found.quality if rule.kind is QualityKind.REFERENCE]
-    from_here = [
-        other.code
-        for other in visit.list_.resources
-        if any(
-            rule.kind is QualityKind.REFERENCE and rule.target.startswith(f"{found.code}.") for rule in other.quality
-        )
+    """One step around it; each neighbour unfolds to its own."""
+    known, around = inside(visit, found.provider), neighbours(visit.list_)
+    here = around[found.code]
+    source = {"system": found.source.system, "object": found.source.object} if known else None
+    consumers = [
+        {"code": code, "name": naming.department(visit, code), "grants": held}
+        for code, held in plain["grants"]["by_department"].items()
     ]
+    refers_to, referred_by, related = (
+        [_neighbour(visit, around, one, found) for one in links]
+        for links in (here.refers_to, here.referred_by, here.related)
+    )
+    origin = f"{source['system']} → {source['object']}" if source else naming.department(visit, found.provider)
     return {
-        "source": {"system": found.source.system, "object": found.source.object} if known else None,
+        "source": source,
         "table": table_name(found.code),
-        "consumers": [
-            {"code": code, "name": naming.department(visit, code), "grants": held}
-            for code, held in plain["grants"]["by_department"].items()
-        ],
-        "refers_to": [{"code": code, "name": naming.resource(visit, code)} for code in dict.fromkeys(targets)],
-        "referred_by": [{"code": code, "name": naming.resource(visit, code)} for code in from_here],
+        "consumers": consumers,
+        "refers_to": refers_to,
+        "referred_by": referred_by,
+        "related": related,
+        "drawing": drawing(
+            naming.resource(visit, found.code), [{"name": origin}, *refers_to], [*referred_by, *consumers]
+        ),
+    }
+
+
+def _neighbour(
+    visit: Visit, around: Mapping[str, Neighbours], link: Link, found: InformationResource
+) -> dict[str, Any]:
+    other = visit.list_.by_code[link.code]
+    further = [code for code in around[link.code].codes if code != found.code]
+    return {
+        "code": link.code,
+        "name": naming.resource(visit, link.code),
+        "to": f"/r/{link.code}?tab=lineage",
+        "provider": naming.department(visit, other.provider),
+        "by": [f"{_title(found, mine)} = {_title(other, theirs)}" for mine, theirs in link.fields],
+        "further": [{"code": code, "name": naming.resource(visit, code)} for code in further],
     }
 
 

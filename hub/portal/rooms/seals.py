@@ -1,24 +1,33 @@
 """Electronic seals: the register, what each was used for, and the steps of the register.
 
-Whether a step is allowed, and by whom, is `hub.seals`'s. A department sees its own seals, the hub's office all.
+Whether a step is allowed, and by whom, is `hub.seals`'s; using a seal is `hub.portal.rooms.stamping`'s, asking somebody
+for a signature `hub.portal.rooms.signing`'s. A department sees its own seals, the hub's office all.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+import base64
+import binascii
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 from catalog.clock import SHANGHAI
 from hub.api import offices
 from hub.errors import NotFoundError, RoleMissingError
+from hub.licensing.errors import NoKindsError
 from hub.people import Duty
 from hub.portal import naming
 from hub.portal.doors import Room
 from hub.portal.errors import FormInvalidError
-from hub.portal.visits import Download, Go
+from hub.portal.terms import number
+from hub.portal.visits import Download, Go, Shown
+from hub.seals.errors import told
 from hub.seals.registering import SealOrder
-from hub.seals.words import SORT_NAMES, USE_STATES, Sort
+from hub.seals.usage import UseFilter
+from hub.seals.words import FORM_NAMES, SORT_NAMES, USE_STATES, Sort
 from licence.seals.register import STATE_NAMES, Action, State
+from licence.seals.structure import V4, V5
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +60,8 @@ _HISTORY: Final[Mapping[str, tuple[str, str]]] = {
     "request": ("asked for", "申请制章"),
     **{action.value: (action.en, action.zh) for action in Action},
 }
+STRUCTURES: Final[Mapping[int, str]] = {V5: "GM/T 0031-2025", V4: "GB/T 38540-2020"}
+MAX_YEAR: Final = 9999
 # These are for another person than the one who asked.
 SECOND: Final = frozenset({"approve", "destroy"})
 
@@ -69,7 +80,7 @@ def register(visit: Visit) -> dict[str, Any]:
         "size": PAGE,
         "state": state,
         "states": [(one.value, visit.say(*STATE_NAMES[one])) for one in State],
-        "items": [_seal(visit, row) for row in rows],
+        "items": [plain_seal(visit, row) for row in rows],
         "may_ask": visit.has(Duty.LICENCES),
         "address": f"/seals?state={state}&",
     }
@@ -78,12 +89,7 @@ def register(visit: Visit) -> dict[str, Any]:
 @ROOM.page("/seals/new", "seals-new.html", who=frozenset({Duty.LICENCES}))
 def asking(visit: Visit) -> dict[str, Any]:
     """Ask for what a new seal needs."""
-    names = ("sort", "name", "line", "custodian", "valid_from", "valid_until", "ground")
-    return {
-        "sorts": [(one.value, visit.say(*SORT_NAMES[one])) for one in Sort],
-        "given": {name: visit.form.text(name)[:500] for name in names},
-        "here_department": visit.person.department,
-    }
+    return _asking(visit)
 
 
 @ROOM.step(
@@ -93,24 +99,23 @@ def asking(visit: Visit) -> dict[str, Any]:
     who=frozenset({Duty.LICENCES}),
     max_bytes=2 * MAX_PICTURE_BYTES,
 )
-def ask(visit: Visit) -> Go:
-    """Ask for a seal; another person approves it."""
+def ask(visit: Visit) -> Go | Shown:
+    """Show what the seal will look like, or ask for it; another person approves it."""
     form = visit.form
-    sort = form.need("sort", "印章类型", "Sort of seal", most=20)
-    if sort not in set(Sort):
-        raise FormInvalidError(where="Sort of seal", where_zh="印章类型", why="choose one", why_zh="请选择")
-    pictures = form.files.get("picture", ())
-    if pictures and len(pictures[-1].data) > MAX_PICTURE_BYTES:
-        raise FormInvalidError(where="Picture", where_zh="图像", why="at most 1 MB", why_zh="不超过 1 MB")
-    order = SealOrder(
-        Sort(sort),
-        form.need("name", "印章名称", "Name", most=200),
-        visit.person.department,
-        form.need("custodian", "保管岗位", "Custodian", most=200),
+    png = _png(visit)
+    if form.has("look"):
+        with told():
+            picture = _order(visit, png, visit.now, visit.now, "").picture()
+        shown = f"data:image/png;base64,{base64.b64encode(picture.data).decode()}"
+        # What was uploaded comes back with the form: a browser does not keep the choice of a file.
+        kept = base64.b64encode(picture.data).decode() if png else ""
+        return Shown({**_asking(visit), "looked_at": shown, "kept": kept}, "seals-new.html")
+    order = _order(
+        visit,
+        png,
         _day(visit, "valid_from", "启用日期", "Valid from", time.min),
         _day(visit, "valid_until", "截止日期", "Valid until", time(23, 59, 59)),
-        line=form.text("line")[:100],
-        png=pictures[-1].data if pictures else b"",
+        form.need("custodian", "保管岗位", "Custodian", most=200),
     )
     made = offices.seals(visit.request).request(order, by=visit.actor, ground=form.need("ground", "依据", "Ground"))
     said = visit.say("已提出申请，待另一人核准。", "Asked for; another person approves it.")
@@ -121,11 +126,13 @@ def ask(visit: Visit) -> Go:
 def one(visit: Visit) -> dict[str, Any]:
     """A seal with its history and its uses."""
     seals, page = offices.seals(visit.request), visit.number("page", 1, least=1, most=10_000)
-    row = _own(visit)
-    auto = row["automatic"]
+    row = own_seal(visit)
+    auto, wanted, chosen = row["automatic"], _wanted(visit), _chosen(visit)
+    signed_by_person = seals.keeps_own_key(row["custodian"])
+    mine = row["custodian"] == str(visit.actor) and not signed_by_person
     return {
-        **_seal(visit, row),
-        "structure": "GM/T 0031-2025" if row["structure"] == 5 else "GB/T 38540-2020",  # noqa: PLR2004 - its version
+        **plain_seal(visit, row),
+        "structure": STRUCTURES.get(row["structure"], ""),
         "digest": row["digest"],
         "log_index": row["log_index"],
         "automatic": None
@@ -142,7 +149,14 @@ def one(visit: Visit) -> dict[str, Any]:
             for change in row["history"]
         ],
         "used": seals.used(row["code"]),
-        "total": seals.use_count(row["code"]),
+        "signed_by_person": signed_by_person,
+        "can_use": mine and row["state"] == State.IN_USE,
+        "can_be_asked": signed_by_person and row["state"] == State.IN_USE,
+        "authorises": _authorises(visit, row) if mine else None,
+        "chosen": chosen,
+        "forms": [(name, visit.say(*words)) for name, words in FORM_NAMES.items()],
+        "use_states": [(name, visit.say(*words)) for name, words in USE_STATES.items()],
+        "total": seals.use_count(row["code"], wanted=wanted),
         "page": page,
         "size": PAGE,
         "uses": [
@@ -150,13 +164,13 @@ def one(visit: Visit) -> dict[str, Any]:
                 "at": use["at"],
                 "by": use["by"],
                 "purpose": use["purpose"],
-                "form": use["form"],
+                "form": visit.say(*FORM_NAMES.get(use["form"], (use["form"], use["form"]))),
                 "automatic": use["automatic"],
                 "count": use["count"],
                 "state": visit.say(*USE_STATES[use["state"]]),
                 "log_index": use["log_index"],
             }
-            for use in seals.uses(row["code"], limit=PAGE, offset=(page - 1) * PAGE)
+            for use in seals.uses(row["code"], wanted=wanted, limit=PAGE, offset=(page - 1) * PAGE)
         ],
         "steps": [
             {"name": name, "title": visit.words(words), "second": name in SECOND}
@@ -165,14 +179,14 @@ def one(visit: Visit) -> dict[str, Any]:
         ],
         "given": {"ground": visit.form.text("ground")[:2000], "custodian": visit.form.text("custodian")[:200]},
         "transfers": row["state"] in {State.IN_USE, State.DISABLED},
-        "address": f"/seals/{row['code']}?",
+        "address": f"/seals/{row['code']}?{urlencode(chosen)}&",
     }
 
 
 @ROOM.page("/seals/{code}/picture", "seals-one.html", who=PEOPLE, json=False)
 def picture(visit: Visit) -> Download:
     """The picture of a seal."""
-    row = _own(visit)
+    row = own_seal(visit)
     return Download(offices.seals(visit.request).picture(row["code"]), "image/png", f"{row['code']}.png", inline=True)
 
 
@@ -186,6 +200,8 @@ def act(visit: Visit) -> Go:
         made = seals.transfer(code, custodian, by=visit.actor, ground=ground, office=office)
         said = visit.say("已申请移交，新版印章待另一人核准。", "Asked for; another person approves the next version.")
         return Go(f"/seals/{made['code']}", said)
+    if step == "authorise":
+        return _authorised(visit, code, ground)
     if step not in STEPS:
         raise NotFoundError
     seals.decide(code, Action(step), by=visit.actor, ground=ground, office=office)
@@ -195,14 +211,119 @@ def act(visit: Visit) -> Go:
 # --- inside ---------------------------------------------------------------------------------------------------------
 
 
-def _own(visit: Visit) -> dict[str, Any]:
+def _asking(visit: Visit) -> dict[str, Any]:
+    names = ("sort", "name", "line", "custodian", "valid_from", "valid_until", "ground", "width", "height", "structure")
+    given = {name: visit.form.text(name)[:500] for name in names}
+    return {
+        "sorts": [(one.value, visit.say(*SORT_NAMES[one])) for one in Sort],
+        "structures": [(str(number), name) for number, name in STRUCTURES.items()],
+        "given": given | {"width": given["width"] or "42", "height": given["height"] or "42"},
+        "looked_at": "",
+        "kept": "",
+        "here_department": visit.person.department,
+    }
+
+
+def _png(visit: Visit) -> bytes:
+    """The picture that was chosen now, or the one that was looked at before."""
+    pictures, kept = visit.form.files.get("picture", ()), visit.form.text("kept")
+    if pictures:
+        if len(pictures[-1].data) > MAX_PICTURE_BYTES:
+            raise FormInvalidError(where="Picture", where_zh="图像", why="at most 1 MB", why_zh="不超过 1 MB")
+        return pictures[-1].data
+    try:
+        return base64.b64decode(kept, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise FormInvalidError(
+            where="Picture", where_zh="图像", why="choose it again", why_zh="请重新选择文件"
+        ) from error
+
+
+def _order(visit: Visit, png: bytes, starts: datetime, ends: datetime, custodian: str) -> SealOrder:
+    form = visit.form
+    sort = form.need("sort", "印章类型", "Sort of seal", most=20)
+    if sort not in set(Sort):
+        raise FormInvalidError(where="Sort of seal", where_zh="印章类型", why="choose one", why_zh="请选择")
+    return SealOrder(
+        Sort(sort),
+        form.need("name", "印章名称", "Name", most=200),
+        visit.person.department,
+        custodian,
+        starts,
+        ends,
+        line=form.text("line")[:100],
+        png=png,
+        width_mm=_whole(visit, "width", "宽（毫米）", "Width in mm", 42),
+        height_mm=_whole(visit, "height", "高（毫米）", "Height in mm", 42),
+        structure=_whole(visit, "structure", "结构", "Structure", V5),
+    )
+
+
+def _whole(visit: Visit, name: str, zh: str, en: str, default: int) -> int:
+    found = number(visit.form, name, zh, en)
+    return default if found is None else found
+
+
+def _authorises(visit: Visit, row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What its keeper may let the hub use a licence-issuing seal for; None: nothing of the kind."""
+    if row["sort"] != Sort.LICENCE or row["state"] != State.IN_USE:
+        return None
+    try:
+        kinds = offices.licensing(visit.request).kinds.values()
+    except NoKindsError:
+        return None
+    ticked = visit.form.texts("kind") or (row["automatic"] or {"kinds": ()})["kinds"]
+    ends = visit.form.text("ends")[:10] or (row["automatic"] or {"until": ""})["until"][:10]
+    own = [one for one in kinds if one.issuer == row["department"]]
+    return {
+        "kinds": [{"code": one.code, "name": _kind_name(visit, one.code), "ticked": one.code in ticked} for one in own],
+        "ends": ends,
+    }
+
+
+def _authorised(visit: Visit, code: str, ground: str) -> Go:
+    kinds = visit.form.texts("kind")
+    until = _day(visit, "ends", "授权至", "Until", time(23, 59, 59)) if kinds else visit.now
+    offices.seals(visit.request).authorise(code, kinds, until, by=visit.actor, ground=ground)
+    said = visit.say("授权已更新。", "What the hub may use it for was changed.")
+    return Go(f"/seals/{code}", said)
+
+
+def _chosen(visit: Visit) -> dict[str, str]:
+    return {name: visit.query(name) for name in ("by", "form", "use", "since", "until")}
+
+
+def _wanted(visit: Visit) -> UseFilter:
+    """The uses that the address asks for; a day that is none asks nothing."""
+    chosen, until = _chosen(visit), _midnight(visit.query("until"))
+    return UseFilter(
+        by=chosen["by"],
+        form=chosen["form"] if chosen["form"] in FORM_NAMES else "",
+        state=chosen["use"] if chosen["use"] in USE_STATES else "",
+        since=_midnight(chosen["since"]),
+        until=None if until is None else until + timedelta(days=1),
+    )
+
+
+def _midnight(text: str) -> datetime | None:
+    try:
+        found = datetime.combine(date.fromisoformat(text), time.min, SHANGHAI).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    # The day after the last one of the calendar is none.
+    return found if found.year < MAX_YEAR else None
+
+
+def own_seal(visit: Visit) -> dict[str, Any]:
+    """The seal of the address. Raises: RoleMissingError: it is another department's."""
     seal = offices.seals(visit.request).show(visit.path["code"][:80])
     if seal["department"] != visit.person.department and not visit.has(Duty.OFFICE):
         raise RoleMissingError(role=Duty.OFFICE.words[0])
     return seal
 
 
-def _seal(visit: Visit, row: Mapping[str, Any]) -> dict[str, Any]:
+def plain_seal(visit: Visit, row: Mapping[str, Any]) -> dict[str, Any]:
+    """What every page says of a seal."""
     return {
         "code": row["code"],
         "name": row["name"] or visit.say("（个人印章，名称不列出）", "(personal seal; its name is left out)"),

@@ -1,4 +1,4 @@
-"""Verifying for anyone: a file, the text of a code or a number in, a verdict out; nothing of what was sent is kept.
+"""Verifying for anyone: files, the text or picture of a code, or a number in, a verdict out; nothing sent is kept.
 
 Judging is `hub.licensing.judging`'s. The report goes to the visitor whole, with a mark by which this portal knows its
 own report again when it is sent back to be printed: so nothing need be kept for that either.
@@ -10,35 +10,34 @@ import base64
 import hashlib
 import hmac
 import json
-import re
-import shlex
 import threading
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, Final
 
 from catalog.clock import SHANGHAI
-from hub.api import offices, problems
+from hub.api import problems
 from hub.api.licence_trust import past_of
 from hub.api.limits import Buckets
-from hub.errors import HubError, LicenceUnknownError, NotFoundError
+from hub.errors import LicenceUnknownError, NotFoundError
 from hub.keyring import Keyring
 from hub.licensing.judging import Stands, is_number, judged, list_named, standing_of_number
 from hub.portal.doors import EVERYONE, Room
-from hub.portal.errors import FormInvalidError, TooManyVisitsError
+from hub.portal.errors import FormInvalidError, PictureRefusedError, TooManyVisitsError
 from hub.portal.forms import Upload
+from hub.portal.pictures import can_read, is_picture, texts_in
 from hub.portal.printing import can_print, report_pdf
+from hub.portal.verdicts import DAY, NOW, SIGNING, VERDICTS, page_of, paper_of
 from hub.portal.visits import Download, Shown
-from hub.portal.words import local
 from licence.errors import FormatError
-from licence.report import Verdict, VerificationReport
+from licence.report import Verdict
 from licence.trust import TrustStore
-from licence.verifying import recognise, signing_time
-from licence.verifying.report import DocumentReport, Form, told
+from licence.verifying import signing_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
 
+    from hub.errors import HubError
     from hub.licensing.judging import Judgement
     from hub.portal.visits import Visit
 
@@ -46,64 +45,14 @@ ROOM = Room()
 # A document of some hundred pages with its seals; the library bounds what it unpacks of it.
 MAX_FILE_BYTES: Final = 24 * 1024 * 1024
 MAX_REPORT_BYTES: Final = 4 * 1024 * 1024
-NOW, SIGNING, DAY = "now", "signing", "day"
+# Files that are judged at once; each counts against what one address may ask.
+MAX_BATCH: Final = 10
 # Of one address: files cost some tenths of a second each; numbers run on, so that nobody may go through them all.
 FILES_AT_ONCE, FILES_PER_S = 30, 0.5
 NUMBERS_AT_ONCE, NUMBERS_PER_S = 20, 0.2
 KEY: Final = "portal-reports"
 _SAVED: Final = "verification"
 _OPENING = threading.Lock()
-# Tone, English, Chinese.
-VERDICTS: Final[Mapping[Verdict, tuple[str, str, str]]] = {
-    Verdict.PASSED: ("good", "Valid", "有效"),
-    Verdict.INDETERMINATE: ("warn", "Cannot be decided", "无法判定"),
-    Verdict.FAILED: ("bad", "Not valid", "无效"),
-}
-OUTCOME_TONES: Final = {"passed": "good", "failed": "bad", "indeterminate": "warn", "skipped": "calm"}
-FORMS: Final[Mapping[Form, tuple[str, str]]] = {
-    Form.LICENCE: ("licence bundle or SD-JWT", "证照数据包或 SD-JWT"),
-    Form.PDF: ("PDF document", "PDF 文档"),
-    Form.OFD: ("OFD document", "OFD 文档"),
-    Form.SEAL: ("electronic seal", "电子印章"),
-    Form.SEAL_SIGNATURE: ("seal signature", "电子签章"),
-    Form.QR: ("text of a QR code", "二维码文本"),
-}
-# What GB/T 36903 calls the metadata, and what the other formats say of themselves.
-CLAIMS: Final[Mapping[str, tuple[str, str]]] = {
-    "ZZMC": ("Licence", "证照名称"),
-    "ZZBH": ("Number", "证照编号"),
-    "ZZBS": ("Identifier", "证照标识"),
-    "ZZBFJG": ("Issued by", "颁发机构"),
-    "ZZBFJGDM": ("Issuer's code", "颁发机构代码"),
-    "CZZT": ("Holder", "持证主体"),
-    "CZZTDM": ("Holder's code", "持证主体代码"),
-    "CZZTDMLX": ("Type of that code", "持证主体代码类型"),
-    "ZZBFRQ": ("Issued on", "颁发日期"),
-    "ZZYXQQSRQ": ("Valid from", "有效期起始日期"),
-    "ZZYXQJZRQ": ("Valid until", "有效期截止日期"),
-    "title": ("Title", "标题"),
-    "identifier": ("Identifier", "证照标识"),
-    "kind_name": ("Licence", "证照名称"),
-    "holder_name": ("Holder", "持证主体"),
-    "holder_code": ("Holder's code", "持证主体代码"),
-    "issuer_name": ("Issued by", "颁发机构"),
-    "issued_at": ("Issued at", "颁发时间"),
-    "valid_from": ("Valid from", "有效期起始"),
-    "valid_until": ("Valid until", "有效期截止"),
-    "signer": ("Signed by", "签署者"),
-    "signed_at": ("Signed at, by its own word", "自称的签署时间"),
-    "proven_at": ("Proved to exist at", "经时间戳证明的时间"),
-    "reason": ("Signed for", "签署事由"),
-    "level": ("Level of the signature", "签名级别"),
-    "name": ("Seal", "印章名称"),
-    "licence": ("Copy of licence", "所加注的证照"),
-    "number": ("Number of the copy", "加注件编号"),
-    "purpose": ("Copy for", "使用事由"),
-    "made_by": ("Copy made by", "加注单位"),
-    "made_at": ("Copy made at", "加注时间"),
-}
-_MAX_CLAIMS: Final = 200
-_INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}(?:Z|\+00:00)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +79,15 @@ def asked(visit: Visit) -> dict[str, Any]:
         "when": when if when in {NOW, SIGNING, DAY} else NOW,
         "day": visit.form.text("day")[:10],
         "limit_mb": MAX_FILE_BYTES // 1024**2,
+        "most": MAX_BATCH,
+        "pictures": can_read(),
     }
 
 
 @ROOM.step("/verify", again=asked, template="verify.html", who=EVERYONE, max_bytes=MAX_FILE_BYTES)
 def verify(visit: Visit) -> Shown:
     """Judge what was sent."""
-    files = visit.form.files.get("file", ())
+    files = _sent(visit)
     text = visit.form.text("text")
     if not files and not text:
         raise FormInvalidError(
@@ -150,9 +101,20 @@ def verify(visit: Visit) -> Shown:
     if not files and is_number(text):
         rates.take(rates.numbers, who)
         return Shown(_number(visit, text), "verify-number.html")
-    rates.take(rates.files, who)
-    sent = files[-1] if files else Upload("", text.encode("utf-8", "surrogatepass"))
-    return Shown(_result(visit, sent), "verify-result.html")
+    sent = files or [Upload("", text.encode("utf-8", "surrogatepass"))]
+    for _ in sent:
+        rates.take(rates.files, who)
+    if len(sent) > 1:
+        return Shown(_batch(visit, sent), "verify-batch.html")
+    if not is_picture(sent[0].data):
+        return Shown(_result(visit, sent[0]), "verify-result.html")
+    texts = texts_in(sent[0].data)
+    if len(texts) > 1:
+        return Shown(_batch(visit, sent), "verify-batch.html")
+    if is_number(texts[0]):
+        rates.take(rates.numbers, who)
+        return Shown(_number(visit, texts[0]), "verify-number.html")
+    return Shown(_result(visit, _read(texts[0]), picture=sent[0].name), "verify-result.html")
 
 
 @ROOM.step("/verify/report", again=asked, template="verify.html", who=EVERYONE, max_bytes=MAX_REPORT_BYTES)
@@ -164,92 +126,90 @@ def report(visit: Visit) -> Download:
             where="report", where_zh="报告", why="it is none of this portal", why_zh="不是本平台出具的报告"
         )
     parts = json.loads(base64.b64decode(kept))
-    if visit.form.text("as") == "pdf" and can_print():
+    if visit.form.text("as") == "pdf" and parts["page"] is not None and can_print():
         return Download(report_pdf(parts["page"]), "application/pdf", f"{_SAVED}.pdf")
     return Download(parts["report"].encode(), "application/json", f"{_SAVED}.json")
+
+
+# --- several files --------------------------------------------------------------------------------------------------
+
+
+def _batch(visit: Visit, sent: Sequence[Upload]) -> dict[str, Any]:
+    """Each file by itself; of a picture each code that is in it. What cannot be judged hinders no other."""
+    pages: list[dict[str, Any]] = []
+    reports: list[dict[str, Any]] = []
+    for one in sent:
+        try:
+            found = [_read(text) for text in texts_in(one.data)] if is_picture(one.data) else [one]
+        except PictureRefusedError as error:
+            pages.append(_undecided(visit, one, error))
+            reports.append({"file": one.name, "verdict": None, "why": error.text(visit.lang)})
+            continue
+        for each in found:
+            picture = one.name if each is not one else ""
+            page, report = _judged(visit, each, picture)
+            pages.append(page)
+            reports.append(report)
+    counts = [
+        {"tone": tone, "name": visit.say(zh, en), "count": sum(one["tone"] == tone for one in pages)}
+        for tone, en, zh in VERDICTS.values()
+    ]
+    whole = json.dumps({"at": visit.now.isoformat(), "files": reports}, ensure_ascii=False, indent=2)
+    return {"files": pages, "counts": counts, **_kept(visit, None, whole)}
+
+
+def _judged(visit: Visit, sent: Upload, picture: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The page's part about a file of several, and its part of the report."""
+    named = {"file": picture or sent.name, "sha256": hashlib.sha256(sent.data).hexdigest()}
+    try:
+        at, when = _moment(visit, sent.data)
+    except FormatError as error:
+        return _undecided(visit, sent, error), {**named, "verdict": None, "why": error.text(visit.lang)}
+    found = _judge(visit, sent, at, when)
+    page = page_of(visit, sent, found, when, picture)
+    return page, {**named, "verdict": found.verdict.value, "report": json.loads(found.report.to_json())}
+
+
+def _undecided(visit: Visit, sent: Upload, error: HubError | FormatError) -> dict[str, Any]:
+    tone, en, zh = VERDICTS[Verdict.INDETERMINATE]
+    return {"file_name": sent.name, "picture": "", "tone": tone, "verdict": visit.say(zh, en), "parts": []} | {
+        "why": error.text(visit.lang)
+    }
+
+
+def _read(text: str) -> Upload:
+    return Upload("", text.encode("utf-8", "surrogatepass"))
+
+
+def _sent(visit: Visit) -> list[Upload]:
+    """The files of the form. Raises: FormInvalidError: more than are judged at once."""
+    files = list(visit.form.files.get("file", ()))
+    if len(files) > MAX_BATCH:
+        raise FormInvalidError(
+            where="Files", where_zh="文件", why=f"at most {MAX_BATCH} at once", why_zh=f"一次最多 {MAX_BATCH} 个"
+        )
+    return files
 
 
 # --- a file ---------------------------------------------------------------------------------------------------------
 
 
-def _result(visit: Visit, sent: Upload) -> dict[str, Any]:
+def _result(visit: Visit, sent: Upload, *, picture: str = "") -> dict[str, Any]:
     at, when = _moment(visit, sent.data)
+    found = _judge(visit, sent, at, when)
+    page = page_of(visit, sent, found, when, picture)
+    return {**page, "one": page, **_kept(visit, paper_of(visit, page), found.report.to_json())}
+
+
+def _judge(visit: Visit, sent: Upload, at: datetime, when: str) -> Judgement:
     past, histories = _past(visit, sent.data, at) if when != NOW else ((), ())
-    found = judged(visit.service, sent.data, at, past_tokens=past, histories=histories)
-    page = _page(visit, sent, found, when)
-    kept = base64.b64encode(
-        json.dumps({"page": _paper(visit, page), "report": found.report.to_json()}, ensure_ascii=False).encode()
-    ).decode()
-    return {**page, "kept": kept, "mark": _mark(visit, kept.encode()), "can_print": can_print()}
+    return judged(visit.service, sent.data, at, past_tokens=past, histories=histories)
 
 
-def _page(visit: Visit, sent: Upload, found: Judgement, when: str) -> dict[str, Any]:
-    tone, en, zh = VERDICTS[found.verdict]
-    deciding = found.report.deciding
-    first = found.report.text(visit.lang).partition("\n")[0]
-    # The sentence begins with the verdict, which stands above it already.
-    sentence = (first.partition(": ") if visit.lang == "en" else first.partition("："))[2] or first
-    if found.withdrawn_at is not None:
-        day = f"{local(found.withdrawn_at):%Y-%m-%d}"
-        why = visit.say(
-            f"该加注件已于 {day} 收回，不得再使用。", f"This copy was withdrawn on {day}; do not accept it."
-        )
-    else:
-        why = sentence if deciding is None else deciding.text(visit.lang)
-    form = recognise(sent.data)
-    return {
-        "verdict": visit.say(zh, en),
-        "indication": found.verdict.value,
-        "tone": tone,
-        "why": why[:1].upper() + why[1:],
-        "sentence": "" if deciding is None else sentence,
-        "file_name": sent.name,
-        "size": len(sent.data),
-        "sha256": hashlib.sha256(sent.data).hexdigest(),
-        "form": visit.words(FORMS[form]),
-        "at": found.report.at.isoformat(),
-        "when": when,
-        "trust_list": found.trust_list,
-        "fault": "" if found.fault is None else found.fault.text(visit.lang),
-        "parts": [
-            {
-                "title": part.title,
-                "steps": [
-                    {
-                        "number": step.number,
-                        "name": step.name,
-                        "outcome": step.outcome.value,
-                        "outcome_name": step.outcome_name,
-                        "tone": OUTCOME_TONES[step.outcome.value],
-                        "text": step.text,
-                        "notes": list(step.notes),
-                    }
-                    for step in part.steps
-                ],
-            }
-            for part in told(found.report, visit.lang)
-        ],
-        "claims": [list(pair) for pair in _claims(visit, found)],
-        "command": _command(sent, form, found, when),
-    }
-
-
-def _paper(visit: Visit, page: Mapping[str, Any]) -> dict[str, Any]:
-    """What is set on paper of *page*."""
-    facts = [
-        (visit.say("文件", "File"), page["file_name"]),
-        (visit.say("识别为", "Recognised as"), page["form"]),
-        ("SHA-256", page["sha256"]),
-        (visit.say("判断时点", "As of"), f"{local(page['at']):%Y-%m-%d %H:%M:%S} (UTC+8)"),
-    ]
-    return {
-        "title": visit.say("证照核验报告", "Report of verification"),
-        "lang": visit.lang,
-        "foot": visit.say("平台未保存所核验的文件。", "The file was not kept."),
-        "claims-title": visit.say("文件所载内容", "What the file says"),
-        "facts": [one for one in facts if one[1]],
-        **{name: page[name] for name in ("tone", "verdict", "why", "parts", "claims")},
-    }
+def _kept(visit: Visit, page: Mapping[str, Any] | None, report: str) -> dict[str, Any]:
+    """What the visitor sends back to get the report as a file; *page* None: it is not for paper."""
+    kept = base64.b64encode(json.dumps({"page": page, "report": report}, ensure_ascii=False).encode()).decode()
+    return {"kept": kept, "mark": _mark(visit, kept.encode()), "can_print": page is not None and can_print()}
 
 
 def _moment(visit: Visit, data: bytes) -> tuple[datetime, str]:
@@ -288,68 +248,6 @@ def _past(visit: Visit, data: bytes, at: datetime) -> tuple[tuple[str, ...], tup
         # Nothing was published then: the report says that the status is missing.
         return (), ()
     return (token,), (history,)
-
-
-def _command(sent: Upload, form: Form, found: Judgement, when: str) -> str:
-    """What does the same on the visitor's own machine; the name of the file is quoted for a shell."""
-    plain = sent.name.rpartition("/")[2].rpartition("\\")[2]
-    name = plain if plain and plain.isprintable() and not plain.startswith("-") else "code.txt"
-    words = ["zhengtong", "verify", shlex.quote(name), "--trust", "trust"]
-    if when == SIGNING:
-        words += ["--at", "signing"]
-    elif when == DAY:
-        words += ["--at", local(found.report.at).isoformat(timespec="seconds")]
-    if form in {Form.LICENCE, Form.QR}:
-        words += ["--status", "status"] if when == NOW else ["--history", "past"]
-    return " ".join(words)
-
-
-def _claims(visit: Visit, found: Judgement) -> list[tuple[str, str]]:
-    """What the file says, (label, value); the reports hold it only where the signer is known and nothing is altered."""
-    titles = _titles(visit)
-    if isinstance(found.report, VerificationReport):
-        said: Any = found.report.licence.get("claims", {})
-    elif isinstance(found.report, DocumentReport):
-        said = found.report.facts
-    else:
-        said = {}
-    named = ((_label(visit, name, titles), value) for name, value in _flat(said))
-    return list(dict.fromkeys((label, value) for label, value in named if label))[:_MAX_CLAIMS]
-
-
-def _flat(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for name, value in said.items():
-        match value:
-            case dict():
-                yield from _flat(value)
-            case list():
-                for one in value:
-                    if isinstance(one, dict):
-                        yield from _flat(one)
-            case bool():
-                yield name, "✓" if value else "✗"
-            case None | "":
-                continue
-            case str() if _INSTANT.fullmatch(value):
-                yield name, f"{local(value):%Y-%m-%d %H:%M:%S} (UTC+8)"
-            case _:
-                yield name, str(value)
-
-
-def _label(visit: Visit, name: str, titles: Mapping[str, tuple[str, str]]) -> str:
-    known = CLAIMS.get(name) or titles.get(name)
-    if known is not None:
-        return visit.words(known) or name
-    return name if name.startswith("KZ_") else ""
-
-
-def _titles(visit: Visit) -> dict[str, tuple[str, str]]:
-    """What the fields of faces are called; a city that issues no licences has no words for them."""
-    try:
-        kinds = offices.licensing(visit.request).kinds
-    except HubError:
-        return {}
-    return {face.name: (face.title_en or face.title, face.title) for kind in kinds.values() for face in kind.face}
 
 
 # --- a number -------------------------------------------------------------------------------------------------------

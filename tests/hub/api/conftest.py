@@ -15,7 +15,11 @@ from tests.hub import world as worlds
 
 class _Server(uvicorn.Server):
     def __init__(self, app):
-        super().__init__(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", ws="none", http=Protocol))
+        super().__init__(
+            uvicorn.Config(
+                app, proxy_headers=False, host="127.0.0.1", port=0, log_level="critical", ws="none", http=Protocol
+            )
+        )
         self.ready = threading.Event()
 
     async def startup(self, sockets=None):

@@ -6,7 +6,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from hub.api import create_app
+from hub.api.bodies import Body
 from hub.api.bodyshapes import MEMBERS
+from hub.errors import InvalidRequestError
 from hub.settings import Settings
 
 
@@ -68,3 +70,13 @@ def test_the_members_are_told(document, path, members):
     schema = posts(document)[path]["requestBody"]["content"]["application/json"]["schema"]
     assert members <= schema["properties"].keys()
     assert not schema["additionalProperties"]
+
+
+def test_bytes_come_in_base64_and_in_nothing_like_it():
+    assert Body({"document": "AP8="}).octets("document") == b"\x00\xff"
+    assert Body({"document": ""}).octets("document") == b""
+    for wrong in ("AP8", "AP8=\n", "AP8=AP8=", "\u4e00", 7, None, ["AP8="]):
+        with pytest.raises(InvalidRequestError, match="document"):
+            Body({"document": wrong}).octets("document")
+    with pytest.raises(InvalidRequestError, match="content"):
+        Body({}).octets("content")

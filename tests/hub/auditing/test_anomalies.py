@@ -6,9 +6,10 @@ import pytest
 
 from audit.entry import Entry
 from catalog.clock import Clocks
-from hub.anomalies import MAX_ENTRIES, VIEWS, Known, Limits, find
+from hub.anomalies import AUDITOR, MAX_ENTRIES, OF_AUDITORS, VIEWS, Known, Limits, find
 from hub.auditviews import look
 from hub.logged import OF_CREDENTIALS, OF_GRANTS, OF_LISTS, Logged
+from hub.people import Duty
 from tests.hub.auditing.conftest import MONDAY
 from tests.hub.world import IDS
 from tests.test_docs_facts import DOCS, codes_in, first_cells
@@ -177,6 +178,18 @@ def test_an_order_and_a_page_wake_a_grant_too():
     known = Known(KNOWN.logged, {"G1": MONDAY - timedelta(days=100)})
     found = seen(entry(kind="batch.ordered", subject=""), entry(1), known=known)
     assert told(found) == [("sleeping_grant", 1, (0,))]
+
+
+@pytest.mark.parametrize("kind", OF_AUDITORS)
+def test_whoever_could_come_to_act_as_an_auditor_is_named(kind):
+    facts = {"person": "P1", "post": "SJ:auditor", "duties": ["auditor"]}
+    found = seen(*(Entry(kind, MONDAY, "SJ:administrator", "", "", "", facts) for _ in range(2)))
+    assert told(found) == [("auditor_replaced", 2, (0, 1))]
+    assert "P1 (SJ:auditor)" in found[0].text("en")
+    # The auditor's own doing, and what is done to others, is nothing to ask about.
+    assert seen(Entry(kind, MONDAY, "SJ:auditor", "", "", "", facts)) == []
+    assert seen(Entry(kind, MONDAY, "SJ:administrator", "", "", "", {**facts, "duties": ["staff"]})) == []
+    assert Duty.AUDITOR == AUDITOR
 
 
 def test_views_are_in_both_languages():

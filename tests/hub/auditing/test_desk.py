@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from audit.entry import Entry
+from audit.searchindex import Newest
 from audit.searching import Query
-from hub.auditsearch import Desk, lookup_of, replay_all
+from hub.auditsearch import Desk, Found, lookup_of, replay_all
 from hub.errors import EvidenceUnavailableError
 from hub.evidence import log_verifiers
 from tests.hub.auditing.conftest import MONDAY
@@ -62,24 +63,24 @@ def test_what_cannot_be_recorded_is_not_answered(service, desk, monkeypatch):
 def test_the_newest_are_found_first_and_asking_for_them_is_recorded(service, desk, calls, monkeypatch):
     made = [calls(), calls(keys={"citizen_id": IDS[1]}), calls(purpose={"matter": "SX002"})]
     query, person = Query(kinds=("invocation.",)), service.evidence.subject({"citizen_id": IDS[0]})
-    total, hits = desk().newest(query, skip=1, limit=2)
-    assert (total, [hit.index for hit in hits]) == (3, made[1::-1])
+    found = desk().newest(query, skip=1, limit=2)
+    assert (found.total, found.more, [hit.index for hit in found.hits]) == (3, False, made[1::-1])
     assert last(service).facts["query"] == {"kinds": ["invocation."]}
     assert [
-        hit.index for hit in desk().newest(Query(subjects=(person,), outcomes=("answered",)), skip=0, limit=9)[1]
+        hit.index for hit in desk().newest(Query(subjects=(person,), outcomes=("answered",)), skip=0, limit=9).hits
     ] == [made[0]]
     # Where the index cannot be written, the log itself says the same.
     given = desk()
     monkeypatch.setattr(Desk, "cover", lambda self: False)
-    total, hits = given.newest(query, skip=1, limit=2)
-    assert (total, [hit.index for hit in hits]) == (3, made[1::-1])
+    found = given.newest(query, skip=1, limit=2)
+    assert (found.total, found.more, [hit.index for hit in found.hits]) == (3, False, made[1::-1])
 
 
 def test_what_a_false_index_names_is_not_shown(service, desk, calls, monkeypatch):
     calls()
     given = desk()
-    monkeypatch.setattr(given.index, "newest", lambda query, skip, limit: (2, [0, 1]))
-    assert given.newest(Query(kinds=("invocation.",)), skip=0, limit=9) == (2, [])
+    monkeypatch.setattr(given.index, "newest", lambda query, skip, limit: Newest(2, False, [0, 1]))
+    assert given.newest(Query(kinds=("invocation.",)), skip=0, limit=9) == Found(2, more=False, hits=[])
 
 
 def test_over_copied_files_nothing_is_recorded(service, world, desk, calls):

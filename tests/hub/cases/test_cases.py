@@ -32,7 +32,7 @@ def clock():
 @pytest.fixture
 def cases(settings, control, clock):
     evidence = Evidence.open(settings, clock=clock)
-    yield Cases(control, evidence, Clocks.default())
+    yield Cases(control, evidence, Clocks.default)
     evidence.log.close()
 
 

@@ -42,10 +42,11 @@ json.dump(told, sys.stdout)
 NOUNS = (
     *("list", "resource", "request", "grant", "key", "correct", "demand", "form", "clients"),
     "people",
+    *("backup", "calendar"),
     *("ingest", "warehouse", "receipt", "batch", "hooks", "audit", "evidence", "witness"),
     *("licence", "seal", "material", "trust"),
 )
-VERBS = ("demo", "search", "inbox", "remind", "serve", "call", "changes", "mydata", "verify")
+VERBS = ("demo", "search", "inbox", "remind", "serve", "call", "changes", "mydata", "verify", "health")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -252,7 +253,7 @@ def test_many_warnings_of_one_kind_are_counted_instead_of_printed():
 # Told by their own fields, which a class alone does not have; and what only the demonstration and programs meet.
 BY_FIELDS = ("hub.client.", "hub.demo.")
 # Somebody at the machine mends it (docs/operations.md): 1, like whatever nobody foresaw.
-AT_THE_MACHINE = {"UnforeseenError", "HubError", "GrantError", "WorkError", "LicensingError"}
+AT_THE_MACHINE = {"UnforeseenError", "HubError", "GrantError", "WorkError", "LicensingError", "SampleMissingError"}
 
 
 def hub_errors():

@@ -94,3 +94,24 @@ def test_what_is_refused_says_so_by_its_exit_code(shell):
     shell("show", "nobody", code=3)
     shell("add", *ADMIN, "--duty", "administrator", "--duty", "staff", "--by", BY, code=2)
     shell("add", *ADMIN, "--duty", "staff", "--by", "nobody", code=2)
+
+
+def test_the_last_administrator_and_the_own_post_are_refused_here_too(shell):
+    shell("add", *ADMIN, "--duty", "administrator", "--by", BY)
+    shell("disable", "admin", "--by", BY, "--reason", "离职", code=6)
+    shell("duties", "admin", "--duty", "office", "--by", "RS:system-administrator", code=4)
+    assert shell("show", "admin", "--json")["duties"] == ["administrator"]
+
+
+def test_a_subject_is_bound_and_let_go_of(shell, monkeypatch):
+    shell("add", *ADMIN, "--duty", "administrator", "--by", BY)
+    shell("bind", "admin", "--subject", "s-1", "--by", BY, code=1)
+    for name, value in {
+        "ISSUER": "https://sso.example/realms/city", "CLIENT_ID": "portal",
+        "RETURN": "https://hub.example/sign-in/provider/back",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"ZHENGTONG_OIDC_{name}", value)
+    assert shell("bind", "admin", "--subject", "s-1", "--by", BY, "--json")["login"] == "admin"
+    shell("bind", "admin", "--subject", "", "--by", BY, code=2)
+    shell("unbind", "admin", "--by", BY)
+    shell("unbind", "nobody", "--by", BY, code=3)

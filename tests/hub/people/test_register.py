@@ -11,7 +11,7 @@ from hub.actors import Actor
 from hub.errors import ActorInvalidError
 from hub.people import Duty
 from hub.people.duties import APART, need_apart
-from hub.people.errors import PersonInvalidError, PersonUnknownError
+from hub.people.errors import LastAdministratorError, OwnDutiesError, PersonInvalidError, PersonUnknownError
 from tests.hub.people.conftest import LIST
 from tests.hub.people.helping import BY, PASSWORD
 from tests.hub.world import NOW
@@ -238,3 +238,33 @@ def test_somebody_without_a_password_signs_in_elsewhere_alone(people, sessions, 
             sessions.begin("zhang.san", password)
     assert sessions.enter(made.id).proved
     assert str(made.actor) == str(Actor("RS", "post-of-zha"))
+
+
+def test_nobody_gives_duties_to_the_own_post(people, add, entries):
+    made = add("admin", Duty.ADMINISTRATOR)
+    other = add("other.one", Duty.ADMINISTRATOR)
+    with pytest.raises(OwnDutiesError):
+        people.give(made.id, [Duty.OFFICE], by=made.actor)
+    assert people.get(made.id).duties == {Duty.ADMINISTRATOR}
+    assert people.give(made.id, [Duty.OFFICE], by=other.actor).duties == {Duty.OFFICE}
+    assert [one.kind for one in entries()].count("person.duties") == 1
+
+
+def test_the_last_administrator_stays_one(people, add):
+    first, second = add("admin", Duty.ADMINISTRATOR), add("other.one", Duty.ADMINISTRATOR)
+    people.disable(second.id, by=BY, reason="离职")
+    for refused in (
+        lambda: people.disable(first.id, by=BY, reason="离职"),
+        lambda: people.disable(first.id, by=first.actor, reason="离职"),
+        lambda: people.give(first.id, [Duty.OFFICE], by=BY),
+    ):
+        with pytest.raises(LastAdministratorError):
+            refused()
+    assert people.get(first.id).duties == {Duty.ADMINISTRATOR}
+    assert not people.get(first.id).disabled
+    people.enable(second.id, by=BY)
+    people.disable(first.id, by=BY, reason="离职")
+    # Who is disabled already is none that could be the last.
+    people.give(first.id, [Duty.OFFICE], by=BY)
+    with pytest.raises(LastAdministratorError):
+        people.disable(second.id, by=BY, reason="离职")

@@ -284,3 +284,15 @@ def test_the_pages_speak_english(signed_in, calls):
 
 def test_steps_of_a_log_of_one_entry_are_none(service):
     assert steps_of(b"x", LogProof(0, (), ""), 1) == []
+
+
+def test_what_can_be_narrowed_to_says_how_many_there_are(auditor):
+    page = auditor.json("/audit.json")
+    for name, chosen in (("groups", "group"), ("outcomes", "outcome"), ("departments", "department")):
+        told = {value: text.rpartition("(")[2] for value, text in page[name] if value}
+        counted = {value: int(text.rstrip(")").replace(",", "")) for value, text in told.items()}
+        value = max(counted, key=counted.__getitem__)
+        # The questions that were asked meanwhile are entries, too.
+        assert counted[value] <= auditor.json(f"/audit.json?{chosen}={value}")["total"] <= counted[value] + 9
+    assert not page["more"]
+    assert "(" in auditor.see("/audit").text

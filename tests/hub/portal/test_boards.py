@@ -9,6 +9,7 @@ import pytest
 from hub import owed, pauses
 from hub.actors import Actor
 from hub.owed import GRAVITY, Standing, Tally
+from hub.people import Duty
 from tests.hub.loads.records import record
 from tests.hub.world import CODE, EMPTY_CODE, NOW
 
@@ -98,13 +99,39 @@ def test_a_department_says_what_it_owes(browser):
     assert "Public Security" in english
 
 
-def test_a_pause_tells_who_and_why_and_its_text_is_escaped(browser, office):
-    pauses.pause(office, CODE, Actor("GA", "engineer-1"), HOSTILE)
+@pytest.fixture
+def paused(office):
+    """Pause a resource of GA, by somebody and with a text."""
+
+    def hold(by, why=HOSTILE):
+        pauses.pause(office, CODE, Actor(by, "engineer-1"), why)
+
+    yield hold
+    pauses.resume(office, CODE, Actor("GA", "engineer-1"))
+
+
+def test_a_pause_tells_colleagues_who_and_why_and_its_text_is_escaped(signed_in, paused):
+    paused("GA")
+    browser = signed_in(Duty.STAFF)
     page = browser.see("/board/GA").text
     assert HOSTILE not in page
+    assert "&lt;script&gt;" in page
     assert "GA:engineer-1" in page
     assert browser.json("/board.json?light=paused")["total"] == 1
-    pauses.resume(office, CODE, Actor("GA", "engineer-1"))
+
+
+@pytest.mark.parametrize(
+    ("by", "zh", "en"),
+    [("GA", "提供部门自", "Its provider paused"), ("RS", "平台自", "paused since")],
+)
+def test_the_public_is_told_of_a_pause_what_kind_it_is_and_no_more(browser, paused, by, zh, en):
+    paused(by, "等待专线维修，联系人 13800000000")
+    for path in ("/board/GA", "/board?light=paused", "/board.json?light=paused"):
+        page = browser.see(path).text
+        assert "13800000000" not in page
+        assert "engineer-1" not in page
+    assert zh in browser.read("/board/GA")
+    assert en in browser.read("/board/GA", **{"accept-language": "en"})
 
 
 def test_tallies_sum_to_what_there_is(office):

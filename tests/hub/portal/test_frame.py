@@ -42,7 +42,9 @@ def test_an_english_page_says_nothing_in_chinese_but_names(door, signed_in):
     answer = signed_in(duty, **{"accept-language": "en"}).see(door.path)
     if answer.status_code == 200 and answer.headers["content-type"].startswith("text/html"):
         assert '<html lang="en"' in answer.text
-        left = set(re.findall(r"[\u3400-\u9fff]+", text_of(answer.text)))
+        # What is quoted in Chinese says that it is (WCAG 2.2, 3.1.2): laws, notices, names of holidays.
+        own = re.sub(r'<(\w+)[^>]* lang="zh-CN"[^>]*>.*?</\1>', "", answer.text, flags=re.DOTALL)
+        left = set(re.findall(r"[\u3400-\u9fff]+", text_of(own)))
         names = {
             "示例市",
             "中文",
@@ -132,6 +134,13 @@ def test_nobody_is_led_elsewhere(to, browser):
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
 
 
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/me", "/no/such/page", "/home.json"])
+def test_no_other_site_shows_our_pages_in_a_frame(path, browser):
+    answer = browser.see(path)
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-frame-options"] == "DENY"
+
+
 def test_files_are_kept_for_ever_under_an_address_of_their_bytes(browser):
     for name in static_files():
         answer = browser.see(static_url(name))
@@ -143,8 +152,8 @@ def test_files_are_kept_for_ever_under_an_address_of_their_bytes(browser):
 def test_every_error_of_a_page_has_a_status_of_what_to_do_next():
     own = [one for one in vars(errors).values() if isinstance(one, type) and one.__module__ == errors.__name__]
     assert own
-    assert [one for one in own if answering._status(one.__new__(one)) == 500] == []
-    assert answering._status(answering._SettleFirstError()) == 403
+    assert [one for one in own if answering.status_of(one.__new__(one)) == 500] == []
+    assert answering.status_of(answering._SettleFirstError()) == 403
 
 
 def test_language_and_elder_mode_are_remembered(browser):

@@ -8,10 +8,12 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
+from catalog.model import Matter
 from hub.evidence import utc_now
 from hub.licensing import Licensing
 from hub.licensing.stock import stock
 from hub.people import Duty
+from hub.portal.rooms import licences
 from hub.settings import Settings
 from tests.hub.licensing.dossiers.conftest import LAW, NAMES, ONE, TWO, WHY, make_city
 from tests.hub.portal.browsing import OFFICE, PASSWORD, Browser, text_of
@@ -129,17 +131,6 @@ def test_what_was_made_is_compared_with_who_is_eligible(first, stranger):
     assert stranger.send(f"/licences/kinds/{ONE_CODE}/compare").status_code == 403
 
 
-def test_issuing_to_all_is_tried_without_issuing(first, stranger):
-    answer = first.send(f"/licences/kinds/{TWO_CODE}/plan")
-    assert answer.status_code == 200, text_of(answer.text)[:500]
-    page = text_of(answer.text)
-    assert "记录 5 条" in page
-    assert "必填项为空" in page
-    assert not [name for name in (*NAMES, *IDS) if name in page]
-    assert first.json(f"/licences/kinds/{TWO_CODE}.json")["stock"]["issued"] == 0
-    assert stranger.send(f"/licences/kinds/{TWO_CODE}/plan").status_code == 403
-
-
 def test_a_holder_is_searched_for_by_form_alone_and_on_record(first, window, stranger, service, world):
     size = service.evidence.log.size
     answer = first.send("/licences/find", holder=IDS[0], purpose=MATTER)
@@ -154,6 +145,24 @@ def test_a_holder_is_searched_for_by_form_alone_and_on_record(first, window, str
         assert world.issued[0] not in refused.text
     assert first.send("/licences/find", holder="", purpose=MATTER).status_code == 422
     assert first.see(f"/licences/find?holder={IDS[0]}").text.count(IDS[0]) <= 2  # the links that lead back here
+
+
+def test_a_form_asks_for_the_list_once_however_many_matters_it_has():
+    asked = []
+
+    class Visited:
+        lang = "zh"
+
+        @property
+        def list_(self):
+            asked.append(1)
+            return SimpleNamespace(matters=[Matter(f"SX{n:03}", f"事项{n}", "", "RS") for n in range(600)])
+
+        def say(self, zh, en):
+            return (zh, en)[0]
+
+    offered = licences.matters(Visited())
+    assert (len(offered), offered[1], len(asked)) == (601, ("SX000", "事项0 (SX000)"), 1)
 
 
 def test_the_hub_office_may_not_search_by_holder(office_person):
@@ -250,10 +259,11 @@ def test_the_whole_way_takes_two_persons(first, second, stranger, world):
     stale = first.send(f"{path}/approve", revision="1")
     assert stale.status_code == 409
     assert went(first.send(f"{path}/approve")) == path
-    assert went(first.send(f"{path}/hand-out")) == path
+    receipt = went(first.send(f"{path}/hand-out"))
     plain = first.json(f"{path}.json")
     assert (plain["state"], plain["open"], plain["steps"]) == ("issued", False, [])
     licence = plain["licence"]
+    assert receipt == f"/licences/{licence}/receipt"
     assert "已签发" in first.read(path)
     # A decision on it takes two as well.
     words = {"action": "revoke", "reason": "核查不符", "ground": LAW, "typed": licence.split(".")[-3][-6:]}

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import select
+import socket
+import struct
+import zipfile
+import zlib
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("typst", reason="needs the extra `documents`")
 
+import segno
+from PIL import Image
+
 from hub.authority.keeping import sm2_signs
 from hub.evidence import utc_now
 from hub.licensing.downloads import Order
 from hub.licensing.judging import judged
 from hub.licensing.papers import Form
+from hub.portal import pictures
 from hub.portal.rooms import verify as room
 from licence.lifecycle import Action
 from licence.verifying.report import told
 from tests.hub.licensing import papers_city as c
-from tests.hub.portal.browsing import text_of
+from tests.hub.portal.browsing import SAME, text_of
 from tests.hub.world import IDS
 
 CORPUS = Path(__file__).parents[3] / "bench" / "fuzz_corpus"
@@ -268,3 +279,186 @@ def test_nothing_of_the_file_is_kept(browser, city, service):
     assert {p.name for p in after - before[1]} <= {"portal-reports.key", "control.sqlite-wal", "control.sqlite-shm"} | {
         p.name for p in after - before[1] if p.parent.name == "keys"
     }
+
+
+# --- several files, pictures, and what is sent to do harm -----------------------------------------------------------
+
+
+def qr_picture(text, **how):
+    made = io.BytesIO()
+    segno.make(text, micro=False).save(made, kind="png", **{"scale": 4, **how})
+    return made.getvalue()
+
+
+def as_jpeg(png):
+    made = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").rotate(7, expand=True, fillcolor="white").save(made, "JPEG", quality=60)
+    return made.getvalue()
+
+
+def send_all(browser, *files, **fields):
+    return browser.client.post(
+        "/verify", data={"token": "", **fields}, files=[("file", one) for one in files], headers=SAME
+    )
+
+
+def verdicts(answer):
+    assert answer.status_code == 200, text_of(answer.text)[:400]
+    table = answer.text.split("<tbody", 1)[1].split("</tbody>", 1)[0]
+    return re.findall(r'zt-light--(\w+)">', table)
+
+
+@pytest.mark.parametrize("made", [lambda png: png, as_jpeg], ids=["png", "crooked jpeg"])
+def test_a_picture_of_a_code_is_judged_as_its_text_is(made, browser, city):
+    answer = ask(browser, made(qr_picture(city.files["qr"].decode())), "photo.pdf")
+    assert verdict(answer) == ("good", "有效")
+    assert "图片“photo.pdf”中的二维码" in text_of(answer.text)
+    assert "zhengtong verify code.txt" in answer.text
+
+
+def test_a_code_on_a_transparent_ground_is_read(browser, city):
+    answer = ask(browser, qr_picture(city.files["qr"].decode(), light=None), "a.png")
+    assert verdict(answer) == ("good", "有效")
+
+
+def test_a_picture_of_a_number_tells_its_state(browser, city):
+    assert "此结果仅说明该标识的状态" in ask(browser, qr_picture(city.valid), "a.png").text
+
+
+def test_a_picture_without_a_code_says_what_to_do(browser):
+    made = io.BytesIO()
+    Image.new("RGB", (200, 200), "white").save(made, "PNG")
+    answer = ask(browser, made.getvalue(), "white.png")
+    assert answer.status_code == 422
+    assert "未找到二维码" in answer.text
+    english = ask(browser, made.getvalue()[:60], "cut.png")
+    assert english.status_code == 422
+    assert "PNG" in english.text
+
+
+def test_a_picture_that_says_it_is_huge_is_not_unpacked(browser):
+    # A header of 60,000 × 60,000 pixels, and a few bytes behind it.
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")]
+    bomb = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+    begin = monotonic()
+    answer = ask(browser, bomb, "bomb.png")
+    assert answer.status_code == 422
+    assert "4000 万像素" in answer.text
+    assert monotonic() - begin < 5
+
+
+def test_the_reader_of_pictures_sees_nothing_of_ours(monkeypatch):
+    monkeypatch.setenv("ZHENGTONG_SECRET", "x")
+    seen = {}
+
+    def run(command, **how):
+        seen.update(how, command=command)
+        return SimpleNamespace(returncode=0, stdout=b'["a"]')
+
+    monkeypatch.setattr(pictures.subprocess, "run", run)
+    assert pictures.texts_in(b"") == ["a"]
+    assert seen["env"] == {}
+    assert "-I" in seen["command"]
+
+
+def test_several_files_are_judged_each_by_itself_and_told_in_one_table(browser, city):
+    picture = qr_picture(city.files["qr"].decode())
+    files = [
+        ("a.json", city.files["bundle"]),
+        ("b.json", city.files["revoked"]),
+        ("c.png", picture),
+        ("d", JUNK["zip"]),
+    ]
+    answer = send_all(browser, *files)
+    assert verdicts(answer)[:3] == ["good", "bad", "good"]
+    assert verdicts(answer)[3] != "good"
+    for number, (name, _) in enumerate(files, 1):
+        assert f'href="#file-{number}">{number}. {name}' in answer.text
+        assert f'id="file-{number}"' in answer.text
+    report = browser.send("/verify/report", **handed(answer), **{"as": "json"}).json()
+    assert [one["file"] for one in report["files"]] == [name for name, _ in files]
+    assert [one["verdict"] for one in report["files"][:3]] == ["TOTAL-PASSED", "TOTAL-FAILED", "TOTAL-PASSED"]
+    # There is one JSON and no paper of several.
+    assert browser.send("/verify/report", **handed(answer), **{"as": "pdf"}).json() == report
+
+
+def test_one_of_several_that_cannot_be_judged_hinders_no_other(browser, city):
+    cut = qr_picture("x")[:60]
+    answer = send_all(browser, ("cut.png", cut), ("a.json", city.files["bundle"]))
+    assert verdicts(answer) == ["warn", "good"]
+    then = send_all(browser, ("junk", JUNK["words"]), ("b.json", city.files["revoked"]), when="signing")
+    assert verdicts(then)[1] == "good"
+    too_many = send_all(browser, *[(f"{n}", b"x") for n in range(room.MAX_BATCH + 1)])
+    assert too_many.status_code == 422
+    assert f"一次最多 {room.MAX_BATCH} 个" in too_many.text
+
+
+def test_several_files_count_each_against_what_an_address_may_ask(browser):
+    for _ in range(room.FILES_AT_ONCE // room.MAX_BATCH):
+        assert send_all(browser, *[(f"{n}", b"x") for n in range(room.MAX_BATCH)]).status_code == 200
+    assert send_all(browser, ("a", b"x"), ("b", b"x")).status_code == 429
+
+
+def test_a_small_archive_of_enormous_content_is_a_verdict_soon(browser):
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as bomb:
+        for name in ("OFD.xml", "Doc_0/Document.xml"):
+            bomb.writestr(name, bytes(150 * 1024 * 1024))
+    assert len(made.getvalue()) < 1024 * 1024
+    begin = monotonic()
+    assert verdict(ask(browser, made.getvalue(), "licence.ofd"))[0] in {"bad", "warn"}
+    assert monotonic() - begin < 10
+
+
+def test_a_program_under_another_name_is_told_to_be_no_licence(browser):
+    answer = ask(browser, JUNK["executable"], "licence.pdf")
+    assert verdict(answer)[0] in {"bad", "warn"}
+    assert "不" in text_of(answer.text.split("zt-verdict", 1)[1].split("</div>", 1)[0])
+    assert "签署者未获确认或核验未通过" in answer.text
+
+
+def test_a_body_of_a_gigabyte_is_refused_early(browser, city):
+    url = browser.client.base_url
+    head = (
+        f"POST /verify HTTP/1.1\r\nhost: {url.host}:{url.port}\r\nsec-fetch-site: same-origin\r\n"
+        "content-type: multipart/form-data; boundary=B\r\ncontent-length: 1073741824\r\n\r\n"
+        '--B\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    )
+    before = {path for path in city.settings.home.rglob("*") if path.is_file()}
+    sent, piece = 0, b"\0" * 65_536
+    with socket.create_connection((url.host, url.port), timeout=30) as line:
+        line.sendall(head.encode())
+        while sent < 1 << 30 and not select.select([line], [], [], 0)[0]:
+            try:
+                sent += line.send(piece)
+            except ConnectionError:
+                break
+        answer = line.recv(65_536)
+    assert b" 413 " in answer.split(b"\r\n", 1)[0]
+    assert sent < 4 * room.MAX_FILE_BYTES
+    # The key of reports may have been made; of what was sent there is nothing.
+    after = {path for path in city.settings.home.rglob("*") if path.is_file()} - before
+    assert all(path.stat().st_size < 100_000 for path in after if not path.name.startswith("control."))
+
+
+@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+cmd|' /C calc'!A0", "@SUM(A1)", "-1+1"])
+def test_a_name_that_is_a_formula_is_harmless_in_reports(name, browser, city):
+    kept = handed(ask(browser, city.files["bundle"], name))
+    for form in ("json", "pdf"):
+        file = browser.send("/verify/report", **kept, **{"as": form})
+        # Neither form is opened as a table, and the file has a name of ours.
+        assert file.content[:1] in b"{%", text_of(file.text)[:600]
+        assert "verification." in file.headers["content-disposition"]
+    several = send_all(browser, (name, city.files["bundle"]), (name, b"x"))
+    whole = browser.send("/verify/report", **handed(several), **{"as": "json"})
+    assert whole.content.startswith(b"{")
+    assert whole.json()["files"][0]["file"] == name
+
+
+def test_the_camera_is_offered_by_script_alone(browser):
+    page = browser.see("/verify").text
+    assert re.search(r'data-scans-into="text"[^>]* hidden>', page)
+    assert "<script>" not in page

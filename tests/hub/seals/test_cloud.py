@@ -12,6 +12,7 @@ from cryptography import x509
 from hub.control import Control
 from hub.evidence import Evidence
 from hub.seals import Seals
+from hub.seals.cloud import waiting_for
 from hub.seals.errors import (
     ProofRefusedError,
     SealNotYoursError,
@@ -24,15 +25,18 @@ from hub.settings import Settings
 from licence.certificates import public_key_of
 from licence.errors import SealProofError
 from licence.ofd.container import pack
+from licence.pdf.read import read_signatures
 from licence.report import Verdict
 from licence.seals import otp
 from licence.seals.algorithms import sm3
 from licence.seals.structure import parse_signature
 from licence.sm2 import Sm2PrivateKey
+from licence.suites import SM2_SM3
 from licence.verifying import judge
 from tests.hub.seals import city as c
 from tests.licence import independent_seals
 from tests.licence.ofd import paper
+from tests.licence.pdf import papers
 
 DIGEST = sm3(b"a decision")
 
@@ -322,3 +326,71 @@ def _signer(office):
 
     with office.control.reading() as connection:
         return store.signer_row(connection, c.PERSON)
+
+
+class TestPdf:
+    def test_it_bears_the_persons_own_certificate_and_passes(self, office, person):
+        enrolled, code = person
+        id_ = office.ask(code, papers.page(), purpose="签批", title="人社复〔2026〕3 号", by=c.SECOND)["id"]
+        shown = office.approval(id_)
+        assert (shown["form"], shown["title"]) == ("pdf", "人社复〔2026〕3 号")
+        assert shown["document_digest"] == sm3(papers.page()).hex()
+        done = office.sign(approved(office, enrolled, id_), papers.page())
+        (signature,) = read_signatures(done.data, [SM2_SM3]).signatures
+        assert (signature.chain[0], signature.suite, signature.reason) == (enrolled.certificate, SM2_SM3, "签批")
+        report = judge(done.data, c.trust(office), office.clock.now, certificates=office.keys.certificates())
+        assert report.verdict is Verdict.PASSED, report.text("en")
+        (use,) = office.uses(code)
+        assert (use["form"], use["by"], use["approval"], use["state"]) == ("pdf", c.PERSON, id_, SIGNED)
+        assert office.approval(id_)["state"] == "spent"
+
+    def test_an_altered_one_does_not_pass(self, office, person):
+        enrolled, code = person
+        id_ = asked(office, code, papers.page())
+        done = office.sign(approved(office, enrolled, id_), papers.page()).data
+        at = done.index(b"/MediaBox")
+        altered = done[:at] + b"/mediaBox" + done[at + 9 :]
+        report = judge(altered, c.trust(office), office.clock.now, certificates=office.keys.certificates())
+        assert report.verdict is Verdict.FAILED
+
+    def test_another_one_is_refused_before_the_proof(self, office, person):
+        enrolled, code = person
+        id_ = asked(office, code, papers.page())
+        proof = {"by": c.PERSON, "pin": c.PIN, "password": c.password(office, enrolled)}
+        with pytest.raises(SealOrderError):
+            office.approve_and_sign(id_, papers.page() + b"\n", **proof)
+        assert office.approve_and_sign(id_, papers.page(), **proof).form == "pdf"
+
+    @pytest.mark.parametrize("document", [b"%PDF-1.7 nothing", b""], ids=["broken", "empty"])
+    def test_nobody_is_asked_for_what_cannot_be_signed(self, office, person, document):
+        with pytest.raises(SealOrderError):
+            asked(office, person[1], document)
+        assert office.approval_count(c.PERSON) == 0
+
+    def test_one_that_is_signed_already_is_not_signed_again(self, office, person):
+        enrolled, code = person
+        once = office.sign(approved(office, enrolled, asked(office, code, papers.page())), papers.page()).data
+        with pytest.raises(SealOrderError):
+            asked(office, code, once)
+
+
+@pytest.mark.parametrize("title", ["张三 110105194912310020", "13800138000", "x" * 101, "a\nb"])
+def test_a_title_names_no_person(office, person, title):
+    with pytest.raises(SealOrderError):
+        office.ask(person[1], DIGEST, purpose="签批", title=title, by=c.SECOND)
+
+
+def test_requests_are_found_by_whom_they_ask_and_who_asked(office, person):
+    _, code = person
+    first, second = asked(office, code), asked(office, code)
+    office.decline(first, by=c.PERSON)
+    assert [one["id"] for one in office.approvals(c.PERSON)] == [second, first]
+    assert [one["id"] for one in office.approvals(c.PERSON, limit=1, offset=1)] == [first]
+    assert office.approvals(asked_by=c.PERSON) == []
+    assert office.approval_count(asked_by=c.SECOND) == 2
+    assert [one["id"] for one in office.approvals(c.PERSON, state="asked")] == [second]
+    assert waiting_for(office.control, c.PERSON, office.clock.now) == 1
+    office.clock.pass_time(minutes=10)
+    assert office.approval_count(c.PERSON, state="asked") == 0
+    assert waiting_for(office.control, c.PERSON, office.clock.now) == 0
+    assert not office.signers("RS")[0]["locked"]

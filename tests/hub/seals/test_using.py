@@ -8,6 +8,7 @@ from unittest import mock
 import pytest
 
 from hub.seals.errors import NoSealForError, SealNotYoursError, SealOrderError, SealStateRefusedError
+from hub.seals.usage import UseFilter
 from hub.seals.using import Place
 from hub.seals.words import RECORDED, SIGNED, Sort
 from licence.ofd.container import pack, unpack
@@ -128,7 +129,7 @@ def test_a_purpose_is_wanted(office, code):
 
 def test_the_record_is_before_the_signature(office, code):
     """Killed between the two: a use that is told as such, and no signature without one."""
-    key = office.keys.custodian("RS")
+    key = office.keys.custodian(c.KEEPER)
     seen = []
 
     def killed(self, data):
@@ -150,7 +151,7 @@ def test_without_a_record_nothing_is_signed(office, code, document):
         signed.append(data)
         raise AssertionError
 
-    kind = type(office.keys.custodian("RS"))
+    kind = type(office.keys.custodian(c.KEEPER))
     office.keys.documents("RS")
     with (
         mock.patch.object(kind, "sign_der", look),
@@ -244,8 +245,8 @@ class TestAutomatic:
 
 
 def test_a_key_that_the_seal_does_not_name_leaves_no_use(office, code):
-    other = office.keys.custodian("GA")
-    with mock.patch.object(office.keys, "custodian", return_value=other), pytest.raises(SealNotYoursError):
+    other = office.keys.custodian(c.OTHER)
+    with mock.patch.object(office, "keeper_key", return_value=other), pytest.raises(SealNotYoursError):
         stamped(office, code)
     assert not office.uses(code)
 
@@ -253,9 +254,32 @@ def test_a_key_that_the_seal_does_not_name_leaves_no_use(office, code):
 def test_what_is_applied_reads_back_the_same(office, code):
     made = make.apply_seal(
         make.parse_seal(office.seal_file(code)),
-        make.signer_of(office.keys.custodian("RS")),
+        make.signer_of(office.keys.custodian(c.KEEPER)),
         document_digest=DIGEST,
         at=office.clock.now,
         property_info="/x",
     )
     assert parse_signature(made.raw) == made
+
+
+def test_uses_are_found_by_whom_form_state_and_time(office, code):
+    first = stamped(office, code).use
+    office.clock.pass_time(days=2)
+    second = stamped(office, code, papers.page()).use
+    key = office.keys.custodian(c.KEEPER)
+    with mock.patch.object(type(key), "sign_der", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+        stamped(office, code)
+    (third,) = [use["id"] for use in office.uses(code, wanted=UseFilter(state=RECORDED))]
+
+    def found(**wanted):
+        uses = {use["id"] for use in office.uses(code, wanted=UseFilter(**wanted))}
+        assert office.use_count(code, wanted=UseFilter(**wanted)) == len(uses)
+        return uses
+
+    assert found() == {first, second, third}
+    assert found(form="pdf") == {second}
+    assert found(state=SIGNED) == {first, second}
+    assert found(by=c.KEEPER) == found()
+    assert found(by=c.SECOND) == set()
+    assert found(until=c.NOW + timedelta(days=1)) == {first}
+    assert found(since=c.NOW + timedelta(days=1), form="digest") == {third}
