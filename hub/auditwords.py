@@ -1,4 +1,4 @@
-"""What groups of entry kinds of the log are called, by how their kinds begin, in both languages."""
+"""What groups of entry kinds of the log are called, by how their kinds begin, and outcomes, in both languages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,21 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     "mydata.": ("what people were shown of themselves", "本人查询"),
 }
 
+# How what an entry records ended → (English, Chinese).
+OUTCOMES: Final[dict[str, tuple[str, str]]] = {
+    "answered": ("answered", "已应答"),
+    "denied": ("denied", "未获准"),
+    "refused": ("refused", "已退回"),
+    "unavailable": ("unavailable", "暂不可用"),
+    "ordered": ("ordered", "已下达"),
+}
+
 
 def group_of(kind: str) -> tuple[str, str]:
     """What the group of *kind* is called; the kind itself where it is of none."""
     return GROUPS.get(f"{kind.partition('.')[0]}.", (kind, kind))
+
+
+def outcome_of(outcome: str) -> tuple[str, str]:
+    """What *outcome* is called; itself where the log has another word."""
+    return OUTCOMES.get(outcome, (outcome, outcome))

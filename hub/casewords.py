@@ -92,3 +92,26 @@ def state_text(kind: str, state: str, lang: str) -> str:
     """What a state of a kind of case is called in *lang* (``zh``, else English)."""
     en, zh = CASE_STATES[kind][state]
     return zh if lang == "zh" else en
+
+
+# What each of `catalog.clock.RULE_CODES` is the time for → (English, Chinese).
+CLOCKS: Final[dict[str, tuple[str, str]]] = {
+    "application.reply.unconditional": ("to answer an application, shared unconditionally", "答复申请（无条件共享）"),
+    "application.reply.conditional": ("to answer an application, shared on conditions", "答复申请（有条件共享）"),
+    "application.share": ("to share what was granted", "同意后提供数据"),
+    "application.supplement": ("to complete an application", "补充申请材料"),
+    "dispute.consult": ("for both sides to consult", "争议：双方协商"),
+    "dispute.office": ("for the hub office to settle a dispute", "争议：数据主管部门处理"),
+    "dispute.government": ("for the government to settle a dispute", "争议：本级政府决定"),
+    "correction.reply": ("to answer a correction", "答复数据校核"),
+    "list.review": ("to review a draft of the list", "审核清单草案"),
+    "catalogue.update": ("to mend a draft that was returned", "修改被退回的清单草案"),
+    "demand.claim": ("to take up a demand", "认领数据需求"),
+    "demand.answer": ("to answer a demand", "答复数据需求"),
+    "grant.unused": ("until a grant counts as unused", "授权长期未使用"),
+    "grant.expiring": ("before a grant's end", "授权即将到期"),
+    "licence.return": ("to say what an application for a licence lacks", "证照申请：一次性告知补正"),
+    "licence.decide": ("to decide on a licence", "证照申请：作出决定"),
+    "licence.issue": ("to issue a licence that was decided", "证照：决定后颁发"),
+    "licence.confirm": ("to confirm what was proposed about a licence", "证照：复核处理意见"),
+}

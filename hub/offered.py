@@ -1,7 +1,7 @@
-"""Which steps of an application or a grant a post would be let take now, for doors that offer them to people.
+"""Which steps of an application, a demand or a grant a post would be let take now, for doors that offer them to people.
 
-The steps themselves decide again when they are taken (`hub.applications`, `hub.grants`); what a person's duties let
-them do is each door's affair.
+The steps themselves decide again when they are taken (`hub.applications`, `hub.demands`, `hub.grants`); what a
+person's duties let them do is each door's affair.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from catalog.application import GOVERNMENT_TIER, REFUSALS, State, from_plain
+from catalog.demand import STEPS, Demand
 from hub.applications import DISPUTE_WINDOW
 from hub.grants import overseers_of
 
@@ -45,6 +46,18 @@ def _disputable(office: Office, case: Case) -> bool:
     if application.state in REFUSALS:
         return now <= office.clocks.due(DISPUTE_WINDOW, case.updated_at).due
     return case.due_at is not None and now > case.due_at
+
+
+def of_demand(office: Office, case: Case, actor: Actor) -> tuple[str, ...]:
+    """The steps of a demand that *actor* would be let take."""
+    demand, department = Demand.from_plain(case.value), actor.department
+    mine = {
+        "claim": department != demand.consumer,
+        "assign": department == office.list_.office,
+        "answer": department == demand.holder,
+        "withdraw": department == demand.consumer,
+    }
+    return tuple(step for step in STEPS[demand.state] if mine[step])
 
 
 def of_grant(office: Office, record: GrantRecord, actor: Actor) -> tuple[str, ...]:

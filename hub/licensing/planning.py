@@ -25,7 +25,7 @@ NOT_COMPUTED, NO_GLYPH = "predicate_not_computed", "glyph_missing"
 # What may come of a row: English, Chinese.
 OUTCOMES: Final[dict[str, tuple[str, str]]] = {
     OK: ("can be issued", "可签发"),
-    DUPLICATE: ("has one that holds", "已有有效证照"),
+    DUPLICATE: ("has a licence in force", "已有有效证照"),
     EMPTY: ("a required field is empty", "必填项为空"),
     OTHER_TYPE: ("a value does not fit the type of its field", "值与证面项类型不符"),
     OVER: ("its validity would be over at once", "有效期已届满"),

@@ -46,7 +46,7 @@ ENDED: Final = (DONE, DROPPED)
 # English, Chinese.
 STATES: Final[Mapping[str, tuple[str, str]]] = {
     PLANNING: ("being tried", "正在试算"),
-    PLANNED: ("tried; to be ordered", "已试算，待签发"),
+    PLANNED: ("dry run done, to be ordered", "已试算，待签发"),
     PROPOSED: ("waits for a second officer", "待第二人确认"),
     ISSUING: ("being issued", "正在签发"),
     COMPARING: ("being compared", "正在对账"),

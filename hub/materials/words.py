@@ -21,7 +21,7 @@ class Standing(StrEnum):
 
 # (English, Chinese).
 STANDINGS: Final[Mapping[Standing, tuple[str, str]]] = {
-    Standing.STANDS: ("stands", "可用"),
+    Standing.STANDS: ("usable", "可用"),
     Standing.ENDED: ("out of time", "已过有效期"),
     Standing.VOID: ("void", "已作废"),
     Standing.GONE: ("file let go", "文件已清除"),

@@ -25,14 +25,14 @@ from urllib.parse import quote, urlsplit
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from catalog.steps import CaseError
+from catalog.steps import CaseError, CaseInvalidError
 from hub.api import problems
 from hub.errors import HubError, NotFoundError
 from hub.peers import source_of
 from hub.people import Duty
 from hub.people.errors import CodeRefusedError, SignInRefusedError, SignInWaitsError
 from hub.people.signon import ATTEMPT
-from hub.portal import forms, rendering, sheets
+from hub.portal import forms, naming, rendering, sheets
 from hub.portal.errors import (
     DutyMissingError,
     ForeignFormError,
@@ -215,7 +215,8 @@ class Answering:
         return self._said(visit, door, Download(data, sheets.MEDIA_TYPE, name), as_json=False)
 
     def _again(self, visit: Visit, door: Door, act: Act, error: Exception) -> Response:
-        visit.problem = error.text(visit.lang)  # type: ignore[attr-defined]
+        named = isinstance(error, CaseInvalidError)
+        visit.problem = naming.problems(visit, error) if named else error.text(visit.lang)  # type: ignore[arg-type,attr-defined]
         visit.problem_field = str(getattr(error, "params", {}).get("field", ""))
         shown = act(visit)
         plain = shown.plain if isinstance(shown, Shown) else shown

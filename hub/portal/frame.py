@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hub.errors import HubError
 from hub.notices import unread_count
 from hub.people import Duty
+from hub.portal import words
 from hub.portal.doors import SYSTEMS
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _STAFF: Final = frozenset({Duty.STAFF, Duty.REVIEWER, Duty.OFFICE, Duty.LICENCES})
 # Address, (English, Chinese), who sees it; None: everybody.
 SECTIONS: Final[tuple[tuple[str, tuple[str, str], frozenset[Duty] | None], ...]] = (
+    ("/overview", ("Overview", "领导驾驶舱"), frozenset({Duty.LEADER, Duty.OFFICE})),
     ("/catalogue", ("Catalogue", "共享目录"), None),
     ("/requests", ("Requests", "申请与审批"), _STAFF),
     ("/grants", ("Grants", "授权与额度"), _STAFF),
@@ -33,7 +35,6 @@ SECTIONS: Final[tuple[tuple[str, tuple[str, str], frozenset[Duty] | None], ...]]
     ("/verify", ("Verify", "证照核验"), None),
     ("/board", ("Responsibility board", "责任看板"), None),
     ("/audit", ("Audit", "审计"), frozenset({Duty.AUDITOR, Duty.OFFICE})),
-    ("/overview", ("Overview", "领导驾驶舱"), frozenset({Duty.LEADER, Duty.OFFICE})),
     ("/people", ("People", "人员管理"), frozenset({Duty.ADMINISTRATOR})),
     ("/administration", ("Administration", "系统管理"), frozenset({Duty.ADMINISTRATOR, Duty.AUDITOR})),
     ("/help", ("Help", "帮助"), None),
@@ -68,7 +69,7 @@ def frame_of(visit: Visit) -> dict[str, Any]:
         "here": _again(visit),
         "now": visit.now,
         "elder": visit.elder,
-        "problem": visit.problem,
+        "problem": words.quoted(visit.problem),
         "problem_field": visit.problem_field,
         "said": visit.said,
     }

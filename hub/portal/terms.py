@@ -98,8 +98,8 @@ def plain(visit: Visit, terms: Terms, resource: str) -> dict[str, Any]:
                 "name": name,
                 "title": field.title if field is not None else name,
                 "grade": field.grade if field is not None else None,
-                "list_mask": naming.word(visit, domains.MASK, field.mask) if field is not None else "",
-                "mask": naming.word(visit, domains.MASK, own[name]) if name in own else "",
+                "list_mask": naming.mask(visit, field.mask) if field is not None else "",
+                "mask": naming.mask(visit, own[name]) if name in own else "",
             }
         )
     return {
@@ -109,7 +109,7 @@ def plain(visit: Visit, terms: Terms, resource: str) -> dict[str, Any]:
         "rows": rules_to_plain(terms.rows),
         "quota_per_day": terms.quota_per_day,
         "term_days": terms.term_days,
-        "masks": [{"value": one.value, "name": naming.word(visit, domains.MASK, one)} for one in Mask],
+        "masks": [{"value": one.value, "name": naming.mask(visit, one)} for one in Mask],
     }
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hub.api import offices
 from hub.errors import HubError
-from hub.portal.words import local
+from hub.portal.words import local, quoted
 from licence.report import Verdict, VerificationReport
 from licence.verifying import recognise
 from licence.verifying.report import DocumentReport, Form, told
@@ -79,6 +79,19 @@ _MAX_CLAIMS: Final = 200
 _INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}(?:Z|\+00:00)")
 
 
+def plainly(text: str) -> str:
+    """*text* for reading: instants by the city's clocks, as everything else of the page, and quotation marks."""
+    return quoted(_INSTANT.sub(_instant, text))
+
+
+def _instant(found: re.Match[str]) -> str:
+    # A note may repeat what a hostile file says: month 99, or a year that has no day eight hours later.
+    try:
+        return f"{local(found[0]):%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError):
+        return found[0]
+
+
 def page_of(visit: Visit, sent: Upload, found: Judgement, when: str, picture: str = "") -> dict[str, Any]:
     """What the page says of *sent*, as of *when*; *picture* is the name of the one that it was read from."""
     tone, en, zh = VERDICTS[found.verdict]
@@ -93,13 +106,14 @@ def page_of(visit: Visit, sent: Upload, found: Judgement, when: str, picture: st
         )
     else:
         why = sentence if deciding is None else deciding.text(visit.lang)
+    sentence, why = plainly(sentence), plainly(why)
     form = recognise(sent.data)
     return {
         "verdict": visit.say(zh, en),
         "indication": found.verdict.value,
         "tone": tone,
         "why": why[:1].upper() + why[1:],
-        "sentence": "" if deciding is None else sentence,
+        "sentence": "" if deciding is None else sentence[:1].upper() + sentence[1:],
         "file_name": sent.name,
         "picture": picture,
         "text": sent.data.decode("utf-8", "replace") if picture else "",
@@ -109,7 +123,7 @@ def page_of(visit: Visit, sent: Upload, found: Judgement, when: str, picture: st
         "at": found.report.at.isoformat(),
         "when": when,
         "trust_list": found.trust_list,
-        "fault": "" if found.fault is None else found.fault.text(visit.lang),
+        "fault": "" if found.fault is None else plainly(found.fault.text(visit.lang)),
         "parts": [
             {
                 "title": part.title,
@@ -120,8 +134,8 @@ def page_of(visit: Visit, sent: Upload, found: Judgement, when: str, picture: st
                         "outcome": step.outcome.value,
                         "outcome_name": step.outcome_name,
                         "tone": OUTCOME_TONES[step.outcome.value],
-                        "text": step.text,
-                        "notes": list(step.notes),
+                        "text": plainly(step.text),
+                        "notes": [plainly(note) for note in step.notes],
                     }
                     for step in part.steps
                 ],

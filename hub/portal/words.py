@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Final
 
@@ -14,6 +15,7 @@ _WAN: Final = 10_000
 _YI: Final = 100_000_000
 _UNITS: Final = ("B", "KB", "MB", "GB", "TB")
 _KILO: Final = 1024
+_QUOTED: Final = re.compile("`([^`]*)`")
 
 
 def short_number(value: float, lang: str) -> str:
@@ -75,3 +77,8 @@ def size(value: int) -> str:
     while amount >= _KILO and unit < len(_UNITS) - 1:
         amount, unit = amount / _KILO, unit + 1
     return f"{amount:.0f} {_UNITS[unit]}" if unit == 0 or amount >= 10 else f"{amount:.1f} {_UNITS[unit]}"  # noqa: PLR2004
+
+
+def quoted(text: str) -> str:
+    """*text* with quotation marks where messages, which are for the command line too, have backticks."""
+    return _QUOTED.sub("“\\1”", text)

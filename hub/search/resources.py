@@ -104,8 +104,8 @@ def resource_of(office: Office, list_: ResponsibilityList, code: str) -> Informa
     near = ", ".join(f"`{one}` {list_.by_code[one].name}" for one in codes)
     raise ResourceNotFoundError(
         resource=code[:100],
-        near=f"Did you mean {near}?" if near else "Find it with `zhengtong search`.",
-        near_zh=f"是否指 {near}？" if near else "请用 `zhengtong search` 查找。",
+        near=f"Did you mean {near}?" if near else "Find it in the catalogue (`zhengtong search`).",
+        near_zh=f"是否指 {near}？" if near else "请在目录中查找（`zhengtong search`）。",
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from catalog.clock import SATURDAY, day_of
 from catalog.errors import CatalogError
 from hub import calendars
-from hub.casewords import CASE_KINDS
+from hub.casewords import CASE_KINDS, CLOCKS
 from hub.people import Duty
 from hub.portal import naming
 from hub.portal.doors import Room
@@ -43,10 +43,9 @@ def clocks(visit: Visit) -> dict[str, Any]:
         "rules": [
             {
                 "code": one.code,
+                "name": visit.words(CLOCKS[one.code]),
                 "days": one.days,
-                "unit": visit.say("工作日", "working days")
-                if one.unit == "working"
-                else visit.say("自然日", "calendar days"),
+                "unit": _unit(visit, one.unit, one.days),
                 "starts": one.starts,
                 "remind_before": one.remind_before,
                 "law": one.law,
@@ -71,6 +70,11 @@ def clocks(visit: Visit) -> dict[str, Any]:
         "may_add": visit.has(Duty.ADMINISTRATOR),
         "named": visit.office.settings.calendar_file is not None,
     }
+
+
+def _unit(visit: Visit, unit: str, days: int) -> str:
+    said = visit.say("工作日", "working day") if unit == "working" else visit.say("自然日", "calendar day")
+    return said if days == 1 or visit.lang == "zh" else f"{said}s"
 
 
 @ROOM.step(

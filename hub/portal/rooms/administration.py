@@ -22,10 +22,10 @@ ROOM = Room()
 READERS: Final = frozenset({Duty.ADMINISTRATOR, Duty.AUDITOR})
 PAGE: Final = 100
 LIGHTS: Final = {
-    "good": ("good", "正常"),
+    "good": ("works", "正常"),
     "warn": ("attention", "注意"),
-    "bad": ("bad", "异常"),
-    "calm": ("–", "未启用"),
+    "bad": ("failing", "异常"),
+    "calm": ("not in use", "未启用"),
 }
 # What a backup holds, in the order of `hub.backups.making`: (English, Chinese).
 PARTS: Final = {

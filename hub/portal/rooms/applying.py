@@ -238,7 +238,7 @@ def _fields(visit: Visit, found: InformationResource, application: Application) 
                 "title": field.title,
                 "type": naming.word(visit, domains.KIND, field.type.kind),
                 "grade": field.grade,
-                "mask": naming.word(visit, domains.MASK, field.mask),
+                "mask": naming.mask(visit, field.mask),
                 "minimum": field.name in least.fields,
                 "ticked": field.name in form.texts("field"),
                 "withheld": ground,

@@ -33,7 +33,7 @@ from hub.anomalies import Limits
 from hub.auditing import KINDS, replay
 from hub.auditsearch import Desk, Drawn, lookup_of, replay_all
 from hub.auditviews import look
-from hub.auditwords import GROUPS, group_of
+from hub.auditwords import GROUPS, group_of, outcome_of
 from hub.errors import HubError, NotFoundError
 from hub.evidence import log_verifier, log_verifiers
 from hub.packing import names_of, pack, places_of
@@ -175,7 +175,10 @@ def _found(visit: Visit, sought: Mapping[str, str], subjects: tuple[str, ...], p
         "subject": subjects[0] if subjects else "",
         "departments": [("", visit.say("全部", "all")), *departments],
         "groups": [("", visit.say("全部", "all")), *groups],
-        "outcomes": [("", visit.say("全部", "all")), *((name, _counted(name, count)) for name, count in outcomes)],
+        "outcomes": [
+            ("", visit.say("全部", "all")),
+            *((name, _counted(visit.words(outcome_of(name)), count)) for name, count in outcomes),
+        ],
         "keys": [(name, f"{title} ({name})" if visit.lang == "zh" else name) for name, title in keys.items()],
         "address": f"/audit?{urlencode(kept_)}{'&' if kept_ else ''}",
     }
@@ -208,6 +211,7 @@ def _row(visit: Visit, hit: Hit) -> dict[str, Any]:
         "resource": about.resource,
         "purpose": about.purpose,
         "outcome": about.outcome,
+        "outcome_word": visit.words(outcome_of(about.outcome)),
     }
 
 

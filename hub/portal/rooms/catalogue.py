@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from catalog import domains
 from hub.freshness import LIGHTS, Light
 from hub.people import Duty
+from hub.portal import naming
 from hub.portal.doors import EVERYONE, Room
 from hub.portal.sheets import sheet
 from hub.search.index import MAX_QUERY_CHARS, Facet, Sort, find_or_record, search_of
@@ -134,6 +135,7 @@ def _card(
         **item,
         "title": names[0] or names[1],
         "subtitle": names[1] if names[0] else "",
+        "provider_name": naming.department(visit, item["provider"]),
         "tone": TONES[light],
         "fresh": visit.words(LIGHTS[light]),
         "share_label": word(domains.SHARE_TYPE, item["share_type"], visit.lang),
@@ -147,6 +149,10 @@ def _card(
     elif standing is not None and standing.access is Access.NOT_ON_LIST and visit.has(Duty.STAFF):
         to = f"/demands/new?{urlencode({'q': plain['title']})}"
         plain["act"] = {"to": to, "text": visit.say("登记数据需求", "Register a demand")}
+    elif standing is not None and standing.access is Access.GRANTED:
+        plain["act"] = {"to": f"/r/{item['code']}?tab=grants", "text": visit.say("已授权", "Granted")}
+    elif standing is not None and standing.access is Access.WAITING:
+        plain["stands"] = visit.say("申请办理中", "Application under way")
     elif standing is not None:
         plain["stands"] = standing.text(visit.lang)
     return plain

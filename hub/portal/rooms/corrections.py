@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from catalog import masks
 from catalog.correction import FAULTS, GROUNDS, MAX_TEXT_CHARS, Fault, Ground, allowed
-from catalog.model import Mask
+from catalog.model import Check, Mask
 from hub import corrections
 from hub.casewords import CASE_STATES, state_text
 from hub.errors import NotFoundError
@@ -27,7 +27,7 @@ from hub.search.resources import resource_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from catalog.model import InformationResource
+    from catalog.model import Field, InformationResource
     from hub.cases import Case
     from hub.portal.forms import Form
     from hub.portal.visits import Visit
@@ -60,6 +60,7 @@ CHECKED: Final[Mapping[str, tuple[str, str]]] = {
 }
 # A hash mask on a page is for the eye alone: nothing can be joined by it.
 _MASK_KEY: Final = b"shown on a page, for no one to join"
+_PERSONAL_GRADE: Final = 3
 
 
 SHEET: Final = sheet(
@@ -206,7 +207,7 @@ def _plain(visit: Visit, case: Case, *, whole: bool) -> dict[str, Any]:
         "revision": case.revision,
         "provider_name": naming.department(visit, content.provider),
         "record": [
-            {"title": _title(found, name), "value": value if whole else _masked(found, name, value)}
+            {"title": _title(found, name), "value": value if whole else masked(found, name, value)}
             for name, value in content.disputed.key
         ],
         "entry": content.entry,
@@ -223,7 +224,7 @@ def _plain(visit: Visit, case: Case, *, whole: bool) -> dict[str, Any]:
         "history": [
             {
                 "at": step.at.isoformat(),
-                "actor": step.actor,
+                "actor": naming.actor(visit, step.actor),
                 "word": visit.say(*STEP_WORDS.get(step.step, (step.step, step.step))),
                 "state_word": state_text(KIND, step.state, visit.lang),
                 "log_index": step.log_index,
@@ -241,11 +242,20 @@ def _title(found: InformationResource | None, name: str) -> str:
     return field.title if field is not None else name
 
 
-def _masked(found: InformationResource | None, name: str, value: str) -> str:
-    """A value of the record's key as the list masks it; of what the list does not know, nothing."""
+def masked(found: InformationResource | None, name: str, value: str) -> str:
+    """A value of the record's key as the list masks it, or as a person's must be; of what no list knows, nothing."""
     field = found.field(name) if found is not None else None
-    shown_ = masks.apply(field.mask if field is not None else Mask.REDACT, value, key=_MASK_KEY)
+    shown_ = masks.apply(_mask(field), value, key=_MASK_KEY)
     return "" if shown_ is None else str(shown_)
+
+
+def _mask(field: Field | None) -> Mask:
+    if field is None:
+        return Mask.REDACT
+    # Lists seldom mask a key, for who is answered knows it already; who reads a correction does not.
+    if field.mask is Mask.NONE and field.check is Check.CITIZEN_ID:
+        return Mask.CITIZEN_ID
+    return Mask.REDACT if field.mask is Mask.NONE and field.grade >= _PERSONAL_GRADE else field.mask
 
 
 @ROOM.step("/corrections/{id}/{step}", again=shown, template="corrections-one.html", who=MEMBERS)

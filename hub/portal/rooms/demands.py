@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-from catalog.demand import STEPS, Answer, Demand, DemandState, met_by
-from hub import demands
+from catalog.demand import Answer, Demand, DemandState, met_by
+from hub import demands, offered
 from hub.casewords import CASE_STATES
 from hub.errors import NotFoundError
 from hub.people import Duty
@@ -122,12 +122,12 @@ def shown(visit: Visit) -> dict[str, Any]:
         "suspected_name": naming.department(visit, case.value["suspected"]) if case.value["suspected"] else "",
         "resource_name": naming.resource(visit, case.value["resource"]) if case.value["resource"] else "",
         "followed": following.is_followed(visit, "demand", case.id),
-        "possible": [one for one in STEPS[DemandState(case.state)] if visit.has(DUTIES[one])],
+        "possible": [one for one in offered.of_demand(office, case, visit.actor) if visit.has(DUTIES[one])],
         "departments": [(one.code, naming.department(visit, one.code)) for one in visit.list_.departments],
         "history": [
             {
                 "at": step.at.isoformat(),
-                "actor": step.actor,
+                "actor": naming.actor(visit, step.actor),
                 "step": visit.say(*STEP_WORDS.get(step.step, (step.step, step.step))),
                 "note": step.note,
                 "log_index": step.log_index,

@@ -68,7 +68,7 @@ def overview(visit: Visit) -> dict[str, Any]:
     return {
         "department_name": naming.department(visit, part.department),
         "edited": part.rows != now,
-        "edited_by": part.edited_by,
+        "edited_by": naming.actor(visit, part.edited_by) if part.edited_by else "",
         "revision": part.revision,
         "resources": [
             {

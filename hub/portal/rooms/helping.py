@@ -37,7 +37,6 @@ def helping(visit: Visit) -> dict[str, Any]:
             }
             for one in sorted(TOURS, key=lambda one: one.duty is not None and one.duty not in own)
         ],
-        "terms": len(glossary.terms()),
         "duties": [
             {
                 "name": visit.words(WORDS[duty]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 ROOM = Room()
 SHOWN: Final = 8
+BETWEEN_HAN: Final = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])")
 # A clock with so many working days left is told in amber.
 SOON_DAYS: Final = 2
 # Where a case of each kind is looked at; the others are on the command line.
@@ -48,7 +50,7 @@ def home(visit: Visit) -> dict[str, Any]:
     return {
         "waiting_cases": [_case(visit, case, left) for case, left in waiting],
         "followed_news": [] if person is None else following.news_of(visit, SHOWN),
-        "notices": [{"at": one.at.isoformat(), "text": _said(visit, one)} for one in notices],
+        "notices": [{"at": one.at.isoformat(), "text": _said(visit, one), "to": _page_of(one)} for one in notices],
         "shortcuts": _shortcuts(visit),
         "signing": 0 if person is None else waiting_for(visit.office.control, str(person.actor), visit.now),
         "figures": _figures(visit),
@@ -68,6 +70,7 @@ def inbox(visit: Visit) -> dict[str, Any]:
                 "at": one.at.isoformat(),
                 "text": _said(visit, one),
                 "case": one.case_id,
+                "to": _page_of(one),
                 "resource": one.resource,
                 "read": one.read_at is not None,
             }
@@ -92,7 +95,15 @@ def _said(visit: Visit, told: Told) -> str:
     for key, value in told.params.items():
         found = resources.get(value) or departments.get(value) if isinstance(value, str) else None
         named[key] = value if found is None else found.name if visit.lang == "zh" else found.name_en or found.name
-    return replace(told, params=named).text(visit.lang).replace("`", "")
+    text = replace(told, params=named).text(visit.lang).replace("`", "")
+    # A code is set apart by blanks; the name in its place needs none among Chinese words.
+    return BETWEEN_HAN.sub("", text)
+
+
+def _page_of(told: Told) -> str:
+    """Where what a notice is about is looked at; "" where it names no case, or its kind tells of none."""
+    page = PAGES.get(told.kind.partition("_")[0], "") if told.case_id else ""
+    return page.format(id=told.case_id)
 
 
 def _case(visit: Visit, case: Case, left: int | None) -> dict[str, Any]:

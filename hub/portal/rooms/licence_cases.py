@@ -385,6 +385,9 @@ def _order(visit: Visit) -> Order:
 
 def _known(visit: Visit, known: Prefilled) -> dict[str, Any]:
     plain = known.plain()
+    kind = offices.dossiers(visit.request).counter.kind_of(known.kind)
+    # A code is shown as the licence will say it.
+    said = {face.name: dict(face.codes) for face in (kind.face if kind is not None else ())}
     lines = []
     for line in plain["face"]:
         tone, en, zh = SAME.get(line["same"], ("calm", "not stated", "未填写"))
@@ -392,7 +395,7 @@ def _known(visit: Visit, known: Prefilled) -> dict[str, Any]:
             {
                 "field": line["field"],
                 "title": (line["title_en"] or line["title"]) if visit.lang == "en" else line["title"],
-                "known": line["known"],
+                "known": said.get(line["field"], {}).get(line["known"], line["known"]),
                 "tone": tone,
                 "same": visit.say(zh, en),
                 "differs": line["same"] == "mismatch",
@@ -405,8 +408,8 @@ def _known(visit: Visit, known: Prefilled) -> dict[str, Any]:
         "changes": [
             {
                 "title": (one.title_en or one.title) if visit.lang == "en" else one.title,
-                "before": one.before,
-                "after": one.after,
+                "before": said.get(one.field, {}).get(one.before, one.before),
+                "after": said.get(one.field, {}).get(one.after, one.after),
                 "differs": one.differs,
             }
             for one in known.changes

@@ -88,7 +88,7 @@ def listed(visit: Visit) -> dict[str, Any]:
                 "version": one.version,
                 "current": one.status == drafts.CURRENT,
                 "published_at": one.published_at.isoformat(),
-                "published_by": one.published_by,
+                "published_by": naming.actor(visit, one.published_by),
                 "entry": one.log_index,
                 "before": before[number] if number < len(before) else "",
             }
@@ -250,7 +250,7 @@ def _draft(visit: Visit, case: Case) -> dict[str, Any]:
         "title": draft.title,
         "state": case.state,
         "state_word": state_text("list", case.state, visit.lang),
-        "drawn_by": by,
+        "drawn_by": naming.actor(visit, by),
         "from_name": naming.department(visit, by.partition(":")[0]),
         "weights": [
             {"name": visit.words(WEIGHTS[Weight(name)]), "count": count} for name, count in draft.counts if count
@@ -296,7 +296,7 @@ def shown(visit: Visit) -> dict[str, Any]:
         "history": [
             {
                 "at": step.at.isoformat(),
-                "actor": step.actor,
+                "actor": naming.actor(visit, step.actor),
                 "word": visit.say(*STEP_WORDS.get(step.step, (step.step, step.step))),
                 "state_word": visit.words(CASE_STATES["list"][step.state]),
                 "note": step.note,

@@ -20,6 +20,7 @@ from hub.people import Duty
 from hub.portal import naming
 from hub.portal.doors import Room
 from hub.portal.errors import FormInvalidError
+from hub.portal.verdicts import plainly
 from hub.portal.visits import Download, Go, Shown
 from licence.material_bundle import SUFFIX, judge_material
 from licence.materials import ANY, Origin
@@ -336,7 +337,7 @@ def _judged(visit: Visit, report: MaterialJudgement, *, sent: bool) -> dict[str,
         steps.append(
             {
                 "title": visit.say(*titles[step.name]),
-                "text": step.text(visit.lang),
+                "text": plainly(step.text(visit.lang)),
                 "tone": step_tone,
                 "outcome": visit.words((outcome[0], outcome[1])),
             }

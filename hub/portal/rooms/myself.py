@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import segno
 
 from hub.people.errors import PersonInvalidError
+from hub.portal import naming
 from hub.portal.answering import SESSION, local_path
 from hub.portal.doors import SIGNED_IN, Room
 from hub.portal.visits import Go, Shown
@@ -26,7 +27,7 @@ def me(visit: Visit) -> dict[str, Any]:
         "login": person.login,
         "name": person.name,
         "department": person.department,
-        "department_name": _department(visit),
+        "department_name": naming.department(visit, visit.person.department),
         "post": person.post,
         "duties": [visit.words(one.words) for one in sorted(person.duties)],
         "coded": person.coded,
@@ -98,8 +99,3 @@ def codes_set_up(visit: Visit) -> Any:  # noqa: ANN401 - the page or the next on
 def _picture(address: str) -> str:
     """The QR code of *address* as an image that needs no request."""
     return segno.make(address, error="m", micro=False).png_data_uri(scale=_QR_SCALE, border=4)
-
-
-def _department(visit: Visit) -> str:
-    found = visit.list_.departments_by_code.get(visit.person.department)
-    return found.name if found is not None else visit.person.department

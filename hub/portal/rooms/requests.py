@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from catalog.application import Application
+    from catalog.model import InformationResource
     from hub.cases import Case
     from hub.portal.visits import Visit
 
@@ -167,6 +168,7 @@ def request(visit: Visit) -> dict[str, Any]:
         "history": [
             {
                 **step,
+                "actor": naming.actor(visit, step["actor"]),
                 "word": visit.say(*STEP_WORDS[step["step"]]) if step["step"] in STEP_WORDS else step["step"],
                 "state_word": state_text(KIND, step["state"], visit.lang),
             }
@@ -197,7 +199,7 @@ def _fields(visit: Visit, asked: Application) -> list[dict[str, Any]]:
                 "grade": field.grade if field is not None else None,
                 "share": naming.word(visit, domains.SHARE_TYPE, field.share_type) if field is not None else "",
                 "condition": field.share_condition if field is not None else "",
-                "mask": naming.word(visit, domains.MASK, field.mask) if field is not None else "",
+                "mask": naming.mask(visit, field.mask) if field is not None else "",
                 "minimum": wish.name in least,
                 "held": wish.name in held,
                 "reason": wish.reason,
@@ -224,11 +226,16 @@ def _policy(visit: Visit, asked: Application) -> dict[str, Any]:
             for line in lines_of(list_, asked.applicant, asked.resource)
         ],
         "prohibited": [
-            {"fields": list(rule.fields), "ground": rule.ground}
+            {"fields": [_title(found, name) for name in rule.fields], "ground": rule.ground}
             for rule in prohibitions_against(list_, asked.applicant, asked.purposes, asked.resource)
         ],
         "replaces": list(least.replaces),
     }
+
+
+def _title(found: InformationResource | None, name: str) -> str:
+    field = found.field(name) if found is not None else None
+    return field.title if field is not None else name
 
 
 def _in_force(visit: Visit, asked: Application) -> list[grants.GrantRecord]:

@@ -218,7 +218,7 @@ def _fields(visit: Visit, found: InformationResource, plain: Mapping[str, Any]) 
                 "codes": [list(item) for item in items[:CODES]],
                 "codes_more": max(0, len(items) - CODES),
                 # None: my grant does not open it.
-                "mask": None if mask is None else naming.word(visit, domains.MASK, mask),
+                "mask": None if mask is None else naming.mask(visit, mask),
             }
         )
     return {"fields": rows, "granted": bool(mine)}
@@ -276,6 +276,7 @@ def _quality(visit: Visit, found: InformationResource, plain: Mapping[str, Any])
                 "kind": naming.word(visit, domains.QUALITY_KIND, rule.kind),
                 "field": _title(found, rule.field),
                 "threshold": f"{rule.threshold:g}",
+                "text": naming.promise(visit, rule, _title(found, rule.field)),
             }
             for rule in found.quality
         ],

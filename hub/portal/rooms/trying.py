@@ -12,7 +12,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from catalog import domains
 from catalog.eligibility import covering, lines_of
 from catalog.model import FieldKind, Mask, ShareType
 from catalog.reasons import REMEDIES
@@ -185,7 +184,7 @@ def _fields(visit: Visit, found: InformationResource, shown: Mapping[str, Mask],
             "name": one.name,
             "title": one.title,
             "grade": one.grade,
-            "mask": naming.word(visit, domains.MASK, shown[one.name]),
+            "mask": naming.mask(visit, shown[one.name]),
             "ticked": one.name in ticked,
         }
         for one in found.fields
@@ -282,7 +281,7 @@ def _mask(visit: Visit, found: InformationResource, name: str, mask: str) -> dic
     field = found.field(name)
     of_list = field is not None and field.mask == mask
     why = ("责任清单规定", "the list asks for it") if of_list else ("授权规定", "the grant asks for it")
-    return _named(found, name) | {"mask": naming.word(visit, domains.MASK, mask), "why": visit.say(*why)}
+    return _named(found, name) | {"mask": naming.mask(visit, mask), "why": visit.say(*why)}
 
 
 def _named(found: InformationResource, name: str) -> dict[str, str]:

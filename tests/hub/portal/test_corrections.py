@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from datetime import timedelta
@@ -9,8 +10,10 @@ from datetime import timedelta
 import pytest
 
 from audit.entry import Entry
+from catalog.model import Check, Mask
 from hub.answered import ANSWERED
 from hub.people import Duty
+from hub.portal.rooms.corrections import masked
 from tests.hub import world as worlds
 from tests.hub.portal.browsing import HAN, text_of
 
@@ -200,3 +203,17 @@ def test_only_its_provider_recalls_and_only_whom_it_concerns_sees_it(of_departme
     where = issued.headers["location"]
     assert "没有部门取得过" in reviewer.read(where)
     assert of_department("MZ", Duty.REVIEWER).see(where).status_code == 403
+
+
+def test_a_key_that_is_a_person_is_masked_where_the_list_masks_nothing(service):
+    found = service.standing.now().list.by_code[worlds.CODE]
+
+    def shown(**terms):
+        (field,) = (one for one in found.fields if one.name == "citizen_id")
+        bare = dataclasses.replace(field, mask=Mask.NONE, **terms)
+        return masked(dataclasses.replace(found, fields=(bare,)), "citizen_id", PERSON)
+
+    assert shown(check=Check.CITIZEN_ID, grade=3) == f"{PERSON[:6]}********{PERSON[-4:]}"
+    assert PERSON[-4:] not in shown(check=None, grade=3)
+    assert shown(check=None, grade=1) == PERSON
+    assert PERSON[-4:] not in masked(found, "unknown", PERSON)

@@ -31,11 +31,13 @@ def test_a_demand_is_claimed_by_who_has_the_data_and_answered(of_department, sig
     assert "&lt;script&gt;殡葬信息" in page
     assert "<script>殡葬" not in page
     revision = re.search(r'name="revision" value="(\d+)"', page)[1]
-    # Who asks cannot be who answers.
+    # Who asks cannot be who answers, and is not offered it; who claims is told by name in the history.
+    assert signed_in(Duty.REVIEWER).json(f"{demand}.json")["possible"] == []
     assert signed_in(Duty.REVIEWER).send(f"{demand}/claim", revision=revision).status_code == 403
     assert reviewer.send(f"{demand}/claim", revision=revision).status_code == 303
     now = reviewer.json(f"{demand}.json")
     assert (now["state"], now["possible"]) == ("claimed", ["answer"])
+    assert not now["history"][-1]["actor"].startswith("GA")
     refused = reviewer.send(f"{demand}/answer", outcome="planned", planned_on="soon", revision=now["revision"])
     assert refused.status_code == 422
     assert "2026-07-01" in text_of(refused.text)

@@ -78,7 +78,7 @@ def test_what_cannot_be_is_said_and_what_was_entered_stays(admin, people, change
     answer = admin.send("/people/new", **fields(**{"login": "other.one", **changes}))
     assert 400 <= answer.status_code < 500
     assert said in answer.text
-    assert "有一处需要更正" in answer.text
+    assert "请更正以下内容" in answer.text
     if "name" not in changes:
         assert 'value="新人"' in answer.text
     assert people.count() == before

@@ -105,6 +105,7 @@ def test_what_is_wrong_is_said_on_the_page_where_it_is_mended_and_what_was_typed
     answer = staff.send(APPLY, at="purpose", to="fields")
     assert answer.status_code == 422
     assert "请至少填写一个使用数据的事项" in answer.text
+    assert "purposes:" not in answer.text
     answer = staff.send(APPLY, at="purpose", to="fields", others="SX999，SX001")
     assert answer.status_code == 422
     assert "没有事项 `SX999`" in answer.text

@@ -29,6 +29,7 @@ from hub.licensing.judging import judged
 from hub.licensing.papers import Form
 from hub.portal import pictures
 from hub.portal.rooms import verify as room
+from hub.portal.verdicts import plainly
 from licence.lifecycle import Action
 from licence.verifying.report import told
 from tests.hub.licensing import papers_city as c
@@ -267,6 +268,11 @@ def test_steps_are_told_in_the_words_of_the_report(name, lang, city, service):
     steps = [step for part in told(found.report, lang) for step in part.steps]
     assert len(steps) == len(found.report.steps) > 0
     assert all(f" {one.number}. {one.name} — {one.outcome_name} — {one.text}" in lines for one in steps)
+
+
+def test_sentences_have_the_clocks_of_the_city_and_an_instant_that_is_none_stays():
+    said = "自 2026-11-23T16:30:00Z 起，`甲` 于 2026-99-01T00:00:00Z 或 9999-12-31T23:59:59Z"
+    assert plainly(said) == "自 2026-11-24 00:30:00 起，“甲” 于 2026-99-01T00:00:00Z 或 9999-12-31T23:59:59Z"
 
 
 def test_nothing_of_the_file_is_kept(browser, city, service):
