@@ -108,7 +108,7 @@ def test_what_is_wrong_is_said_on_the_page_where_it_is_mended_and_what_was_typed
     assert "purposes:" not in answer.text
     answer = staff.send(APPLY, at="purpose", to="fields", others="SX999，SX001")
     assert answer.status_code == 422
-    assert "没有事项 `SX999`" in answer.text
+    assert "没有事项 “SX999”" in answer.text
     assert 'value="SX999"' in answer.text
     answer = staff.send(APPLY, at="fields", to="terms", purpose="SX001", field=["income", "birth"], reason_birth="核对")
     assert answer.status_code == 422
