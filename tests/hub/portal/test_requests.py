@@ -112,7 +112,7 @@ def test_what_is_wrong_is_said_on_the_page_where_it_is_mended_and_what_was_typed
     assert 'value="SX999"' in answer.text
     answer = staff.send(APPLY, at="fields", to="terms", purpose="SX001", field=["income", "birth"], reason_birth="核对")
     assert answer.status_code == 422
-    assert "信息项 `income` 超出该事项的最小需求" in answer.text
+    assert "信息项 “income” 超出该事项的最小需求" in answer.text
     assert 'name="reason_birth" maxlength="300" value="核对"' in answer.text
     assert "第 2 步" in answer.text
     answer = staff.send(
