@@ -97,6 +97,14 @@ def test_verify_takes_either(world, sealed):
         assert found.verdict is verdict
 
 
+def test_verify_finds_the_signer_of_a_bare_one_at_hand(world, sealed):
+    revoked = to_cwt(w.status_token(world.status_key, 1), key=world.status_key)
+    bare, text = cwt.with_chain(revoked, ()), sealed.credential
+    assert verify(text, world.trust, w.AT, [bare]).verdict is Verdict.INDETERMINATE
+    known = verify(text, world.trust, w.AT, [bare], certificates=world.status_key.chain_der)
+    assert known.verdict is Verdict.FAILED
+
+
 def test_no_byte_can_change(world, compact):
     trusted = world.trust
     for place in range(len(compact)):
