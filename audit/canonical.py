@@ -28,8 +28,9 @@ _PLAIN_ABOVE = -6
 # The standard library's writer in C gives the canonical form of nearly all values. Not of floats, and of integers that
 # may be beyond the bound; and it sorts by code points, which is another order where a key has one past the surrogates.
 _QUICK = JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
-_DIGITS = re.compile("[0-9]{16}|[0-9][.e]")  # Mostly nowhere; where it is, mostly within a text.
-_NUMBER = re.compile('(?:^|":|[,[])-?(?:[0-9]{16}|[0-9]+[.e])')
+# A long or broken number after one of the characters a value follows, the colon behind a quote. Begun by a class of
+# characters, which is found ten times as fast as alternatives; a text may hold the same, and costs time alone.
+_NUMBER = re.compile('[:,[](?<![^"]:)-?(?:[0-9]{16}|[0-9]+[.e])')
 _BEYOND = re.compile("[\ud800-\U0010ffff]")
 
 
@@ -57,7 +58,7 @@ def encode_json(value: object) -> bytes:
     except (TypeError, ValueError, RecursionError):
         return encode(value)
     doubtful = (
-        (_DIGITS.search(text) and _NUMBER.search(text))
+        _NUMBER.search(f"[{text}")
         or (not text.isascii() and _BEYOND.search(text))
         or text.count("{") + text.count("[") > MAX_DEPTH
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from licence import jose
@@ -119,7 +120,7 @@ class LicenceBundle:
         return cls(
             identifier=_text(document["identifier"]),
             credential=_text(document["credential"]),
-            chain=tuple(jose.b64_decode(c, "chain", jose.MAX_CERTIFICATE_BYTES) for c in chain),
+            chain=tuple([_certificate(c) for c in chain]),
             entry=_text(log["entry"]).encode(),
             proof=_text(log["proof"]),
             status_token=_text(status["token"]) if "status" in document else None,
@@ -132,6 +133,18 @@ class LicenceBundle:
             documents=_documents(document["documents"]) if "documents" in document else {},
             second=second_signatures.read(document["second"]) if "second" in document else None,
         )
+
+
+def _certificate(value: object) -> bytes:
+    if not isinstance(value, str):
+        raise FormatError("base64_not_canonical", what="chain")
+    return _decoded(value)
+
+
+# Few keys sign whatever comes in a day.
+@lru_cache(maxsize=256)
+def _decoded(text: str) -> bytes:
+    return jose.b64_decode(text, "chain", jose.MAX_CERTIFICATE_BYTES)
 
 
 def _lists(value: object) -> tuple[bytes, ...]:

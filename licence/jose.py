@@ -32,6 +32,8 @@ MAX_JSON_DEPTH = 16
 # 9999-12-31: a NumericDate beyond it cannot be shown as a date.
 MAX_NUMERIC_DATE = 253_402_300_799
 MAX_INTEGER_DIGITS = 18
+# A text up to here is sooner searched for what could be wrong with its value than the value is walked.
+_SEARCHED = 4096
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _B64URL = re.compile(r"[A-Za-z0-9_-]*")
@@ -107,10 +109,11 @@ def b64_decode(text: object, what: str, max_bytes: int) -> bytes:
     if not isinstance(text, str) or len(text) > (max_bytes + 2) // 3 * 4:
         raise FormatError("base64_not_canonical", what=what)
     try:
-        data = base64.b64decode(text, validate=True)
+        data = binascii.a2b_base64(text)
     except (binascii.Error, ValueError):
         raise FormatError("base64_not_canonical", what=what) from None
-    if len(data) > max_bytes or base64.b64encode(data).decode("ascii") != text:
+    # Reading is lenient; that what was read is written so and not otherwise is what makes it canonical.
+    if len(data) > max_bytes or binascii.b2a_base64(data, newline=False).decode("ascii") != text:
         raise FormatError("base64_not_canonical", what=what)
     return data
 
@@ -125,7 +128,8 @@ def strict_json(data: bytes | str, what: str) -> Any:  # noqa: ANN401 - any JSON
     """
     try:
         text = data.decode("utf-8") if isinstance(data, bytes) else data
-        if not text.isascii():
+        short = len(text) <= _SEARCHED
+        if short and not text.isascii():
             text.encode("utf-8")
         value = _DECODER.decode(text)
     except FormatError as fault:
@@ -133,7 +137,7 @@ def strict_json(data: bytes | str, what: str) -> Any:  # noqa: ANN401 - any JSON
     except (ValueError, RecursionError):
         raise FormatError("json_invalid", what=what) from None
     # Only escapes can still bring in lone surrogates, and only as many brackets can nest too deep.
-    if _ESCAPED.search(text) or text.count("[") + text.count("{") >= MAX_JSON_DEPTH:
+    if not short or _ESCAPED.search(text) or text.count("[") + text.count("{") >= MAX_JSON_DEPTH:
         _walk(value, what, MAX_JSON_DEPTH)
     return value
 
@@ -285,6 +289,8 @@ def _walk(value: object, what: str, depth: int) -> None:
     if depth == 0:
         raise FormatError("json_invalid", what=what)
     if isinstance(value, str):
+        if value.isascii():
+            return
         try:
             value.encode("utf-8")
         except UnicodeEncodeError:

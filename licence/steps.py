@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from licence.report import Note, Outcome, Params
@@ -51,6 +52,12 @@ def params_of(**params: object) -> Params:
 def time_of(numeric_date: int) -> datetime:
     """A NumericDate (RFC 7519 §2) as a time, UTC."""
     return datetime.fromtimestamp(numeric_date, UTC)
+
+
+@lru_cache(maxsize=1024)
+def iso_of(numeric_date: int) -> str:
+    """A NumericDate as `iso` writes it; kept, as licences and lists of one day share theirs."""
+    return iso(time_of(numeric_date))
 
 
 def iso(at: datetime) -> str:

@@ -25,7 +25,7 @@ from licence.identifiers import LicenceIdentifier
 from licence.past import past_tokens
 from licence.profile import BOUND_ENTRY, LICENCE_ENTRY, LICENCE_SIGNING, STATUS_ENTRY, VCT_PREFIX
 from licence.report import STEPS, Note, Outcome, Step, Verdict, VerificationReport
-from licence.steps import SKEW, Finding, failed, iso, open_question, params_of, skipped, time_of
+from licence.steps import SKEW, Finding, failed, iso, iso_of, open_question, params_of, skipped, time_of
 from licence.suites import suite_of_key
 from licence.trust import fingerprint
 from licence.verify_status import STATUS_CACHE, check_status
@@ -328,15 +328,16 @@ def _published(entry: bytes, proof: str, verifiers: tuple[PublicKey, ...]) -> tu
 
 
 def _check_validity(found: credential.Credential, at: datetime) -> Finding:
-    starts = time_of(max(found.issued_at, found.not_before))
-    if at < starts:
-        return Finding(Outcome.FAILED, "licence_not_yet_valid", params_of(limit=iso(starts)), "NOT_YET_VALID")
+    first = max(found.issued_at, found.not_before)
+    starts = iso_of(first)
+    if at < time_of(first):
+        return Finding(Outcome.FAILED, "licence_not_yet_valid", params_of(limit=starts), "NOT_YET_VALID")
     if found.expires_at is None:
-        return Finding(Outcome.PASSED, "validity_ok", params_of(starts=iso(starts)))
-    ends = time_of(found.expires_at)
-    if at >= ends:
-        return Finding(Outcome.FAILED, "licence_expired", params_of(limit=iso(ends)), "EXPIRED")
-    return Finding(Outcome.PASSED, "validity_until_ok", params_of(starts=iso(starts), ends=iso(ends)))
+        return Finding(Outcome.PASSED, "validity_ok", params_of(starts=starts))
+    ends = iso_of(found.expires_at)
+    if at >= time_of(found.expires_at):
+        return Finding(Outcome.FAILED, "licence_expired", params_of(limit=ends), "EXPIRED")
+    return Finding(Outcome.PASSED, "validity_until_ok", params_of(starts=starts, ends=ends))
 
 
 def _facts(found: credential.Credential, path: chain.Path, identifier: LicenceIdentifier | None) -> dict[str, Any]:
@@ -346,9 +347,9 @@ def _facts(found: credential.Credential, path: chain.Path, identifier: LicenceId
         "issuer": identifier.issuer if identifier else "",
         "issuer_name": path.subject,
         "demonstration": path.demonstration,
-        "issued_at": iso(time_of(found.issued_at)),
-        "valid_from": iso(time_of(found.not_before)),
-        "valid_until": None if found.expires_at is None else iso(time_of(found.expires_at)),
+        "issued_at": iso_of(found.issued_at),
+        "valid_from": iso_of(found.not_before),
+        "valid_until": None if found.expires_at is None else iso_of(found.expires_at),
         "claims": dict(found.claims),
         "withheld": found.withheld,
         "status_uri": found.status.uri,

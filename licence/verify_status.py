@@ -14,7 +14,7 @@ from licence.profile import STATUS_SIGNING
 from licence.report import Note, Outcome
 from licence.status import Status
 from licence.status.authentic import SIGNER_UNKNOWN, with_signer
-from licence.steps import SKEW, Finding, iso, open_question, params_of, time_of
+from licence.steps import SKEW, Finding, iso_of, open_question, params_of, time_of
 from licence.trust import fingerprint
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def check_status(
         if token.uri != found.status.uri:
             continue  # Another list: callers hand over all they have.
         if time_of(token.issued_at) > at + SKEW:
-            notes.append(Note("status_token_newer", params_of(source=source, as_of=iso(time_of(token.issued_at)))))
+            notes.append(Note("status_token_newer", params_of(source=source, as_of=iso_of(token.issued_at))))
             continue
         usable.append((token, states.value(found.status.idx)))
     if not usable and unknown is not None:
@@ -74,15 +74,15 @@ def check_status(
         return open_question("status_missing", "TRY_LATER", notes, uri=found.status.uri)
     # The newest decides; of two of the same second, the one that speaks against the licence.
     token, value = max(usable, key=lambda u: (u[0].issued_at, u[1] != Status.VALID))
-    as_of = iso(time_of(token.issued_at))
-    facts["status"] = {"value": value, "as_of": as_of, "until": iso(time_of(token.expires_at))}
+    as_of = iso_of(token.issued_at)
+    facts["status"] = {"value": value, "as_of": as_of, "until": iso_of(token.expires_at)}
     return _judge_status(token, value, found, at, notes)
 
 
 def _judge_status(
     token: status.StatusToken, value: int | None, found: credential.Credential, at: datetime, notes: Sequence[Note]
 ) -> Finding:
-    as_of, until = iso(time_of(token.issued_at)), iso(time_of(token.expires_at))
+    as_of, until = iso_of(token.issued_at), iso_of(token.expires_at)
     if value is None:
         return open_question("status_index_outside", "TRY_LATER", notes, idx=found.status.idx)
     if value == Status.INVALID:
