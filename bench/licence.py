@@ -7,9 +7,9 @@ work and no peer: `openssl … alone` are bare signatures a second by `openssl s
 
 - issue_p256, issue_sm2: licences as data by the hub itself, 1,000 a group: slots taken, claims salted, SD-JWT VC
   signed, kept durably in the store, rows with status index and key in the control database (SQLite), log entries
-  appended durably (`BENCH_FOLDER` says where all of it lies), published with a signed checkpoint. Not in it: reading
-  the record. Peers: `sd-jwt` makes the same claims disclosable and signs them, and keeps and logs nothing; our sealing
-  alone, which does as much as that.
+  appended durably (`BENCH_FOLDER` says where all of it lies), and after every 5,000, about as often as a serving hub
+  does, published with a signed checkpoint. Not in it: reading the record. Peers: `sd-jwt` makes the same claims
+  disclosable and signs them, and keeps and logs nothing; our sealing alone, which does as much as that.
 - verify_bundle: from JSON text to verdict, all eight steps. Peer: `sd-jwt` checks one signature and the disclosures of
   the same credential, and neither chain, log, status nor validity.
 - pdf_sealed: a page rendered by typst, with seal and code, PAdES B-B. Peers: pyHanko's stock signer on the same pages,

@@ -107,9 +107,9 @@ class Batches(Issuing):
         total = plan.counts[OK] + finished
         issued = finished
         # Closed here: what was raised while a group was issued would hold on to the open table.
-        with closing(self._groups(reading)) as groups, closing(self._issue_groups(order, _ready(groups))) as done:
-            for there in done:
-                issued += len(there)
+        with closing(self._groups(reading)) as groups:
+            for ready in _ready(groups):
+                issued += len(self._issue_group(order, ready))
                 told(issued, total)
         return BatchDone(plan, issued)
 

@@ -21,7 +21,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import secrets
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -46,8 +45,7 @@ from licence.profile import LICENCE_ENTRY
 from licence.status import events
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from catalog.model import Department
@@ -102,24 +100,7 @@ class Course(Archive):
 
         Raises: as `licence.issue.issue`; then none of them was issued.
         """
-        return self._keep_group(*self._seal_group(order, wanted))
-
-    def _issue_groups(self, order: Order, groups: Iterable[Sequence[Wanted]]) -> Generator[list[str]]:
-        """As `_issue_group`, of each of *groups* in turn: while one is written to disk, the next is sealed.
-
-        Raises: as `_issue_group`; then the groups before that one were issued.
-        """
-        with ThreadPoolExecutor(1, thread_name_prefix="sealing") as sealer:
-            ahead: Future[tuple[list[dict[str, Any]], list[str]]] | None = None
-            for wanted in groups:
-                ready, ahead = ahead, sealer.submit(self._seal_group, order, wanted)
-                if ready is not None:
-                    yield self._keep_group(*ready.result())
-            if ahead is not None:
-                yield self._keep_group(*ahead.result())
-
-    def _keep_group(self, rows: list[dict[str, Any]], sealed: Sequence[str]) -> list[str]:
-        """Steps 3 to 6 of what `_seal_group` returned; the identifiers of those issued."""
+        rows, sealed = self._seal_group(order, wanted)  # steps 1 and 2
         with self._alone():
             self._name(rows, sealed)  # steps 3 and 4
             with self.control.writing() as connection:
@@ -150,7 +131,7 @@ class Course(Archive):
                 finished += [row["identifier"] for row in rows]
 
     def _seal_group(self, order: Order, wanted: Sequence[Wanted]) -> tuple[list[dict[str, Any]], list[str]]:
-        """Steps 1 and 2: pending rows and credentials, kept by nobody yet."""
+        """Pending rows and credentials, kept by nobody yet."""
         first = lifecycle.issue(  # Refuses an order without a reason, before anything is taken.
             identifier="",
             kind=order.kind.code,

@@ -26,9 +26,11 @@ def require(kind: LicenceKind, facts: Mapping[str, Any]) -> None:
     known = _characters()
     if known is None:
         return
+    texts = {field: str(facts.get(field) or "").strip() for field in kind.source_fields}
+    if known.issuperset("".join(texts.values())):
+        return
     titles = {face.field: face.title for face in kind.face}
-    for field in kind.source_fields:
-        text = str(facts.get(field) or "").strip()
+    for field, text in texts.items():
         if known.issuperset(text):
             continue
         lacking = ", ".join(f"U+{ord(c):04X}" for c in sorted(set(text) - known))

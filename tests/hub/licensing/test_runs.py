@@ -180,15 +180,15 @@ def test_who_gives_up_stops_it_between_two_groups(office, runs, worker, monkeypa
     kind = office.kind(ONE)
     run = tried(runs, worker, kind)
     runs.order(run.id, kind, actor=FIRST, **WORDS)
-    keep = Licensing._keep_group
+    issue = Licensing._issue_group
 
     def given_up(*arguments):
-        issued = keep(*arguments)
+        issued = issue(*arguments)
         runs.drop(run.id, actor=SECOND)
         return issued
 
     with monkeypatch.context() as patch:
-        patch.setattr(Licensing, "_keep_group", given_up)
+        patch.setattr(Licensing, "_issue_group", given_up)
         worker.run_once()
     assert runs.get(run.id).state == "dropped"
     total, _ = runs.issued(run.id)
