@@ -35,6 +35,45 @@ def test_a_disclosure_says_what_its_json_says(name, value, escaped, spaced):
     assert (found.name, found.value) == (name, value)
 
 
+@given(st.lists(st.tuples(names, texts | st.booleans(), st.booleans()), max_size=5))
+def test_several_disclosures_are_read_as_each_of_them(made):
+    encoded = [
+        jose.b64url(json.dumps([SALT, name, value], ensure_ascii=escaped).encode()) for name, value, escaped in made
+    ]
+    try:
+        one_by_one = tuple(Disclosure.parse(one) for one in encoded)
+    except FormatError:
+        with pytest.raises(FormatError):
+            Disclosure.parse_each(encoded)
+        return
+    assert Disclosure.parse_each(encoded) == one_by_one
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("{a}\n{b}",),
+        ("{a}\n{b}", ""),
+        ("", "{a}\n{b}"),
+        ("{a}\n",),
+        ("\n{a}",),
+        ("{a}", "{b}\n"),
+        ("{a}\n{b}", "{a}", "{b}\n{a}"),
+        ("{a} ", "{b}"),
+        ("{a}", "x{b}"),
+    ],
+)
+def test_no_end_of_a_line_makes_two_disclosures_of_one(parts):
+    known = {"a": f'["{SALT}","one","1"]', "b": f'["{SALT}","two","2"]'}
+    encoded = [jose.b64url(part.format(**known).encode()) for part in parts]
+    if any(part.strip("\n ") not in {"{a}", "{b}"} for part in parts):
+        with pytest.raises(FormatError):
+            Disclosure.parse_each(encoded)
+    else:
+        # White space around a value is JSON's own affair.
+        assert Disclosure.parse_each(encoded) == tuple(map(Disclosure.parse, encoded))
+
+
 @given(st.binary(max_size=12), st.integers(0, 60))
 def test_no_bytes_are_taken_that_are_no_json(piece, at):
     good = f'["{SALT}","name","张三"]'.encode()
