@@ -59,6 +59,8 @@ def test_several_disclosures_are_read_as_each_of_them(made):
         ("\n{a}",),
         ("{a}", "{b}\n"),
         ("{a}\n{b}", "{a}", "{b}\n{a}"),
+        ("{a}\nx\n",),
+        ("{a}\n\nx",),
         ("{a} ", "{b}"),
         ("{a}", "x{b}"),
     ],
@@ -107,6 +109,24 @@ def test_no_bytes_are_taken_that_are_no_json(piece, at):
 def test_what_is_no_disclosure_is_refused(data):
     with pytest.raises(FormatError):
         disclosed(data)
+
+
+def nested(depth):
+    return "[" * depth + "]" * depth
+
+
+@pytest.mark.parametrize("long", ["", "x" * 5000, "张" * 5000], ids=["short", "long", "long and wide"])
+@pytest.mark.parametrize("escape", ['"\ud800"', r'"\ud800"', r'{"\udfff":1}', '{"\udfff":1}'], ids=ascii)
+def test_a_lone_surrogate_is_refused_in_a_text_of_any_length(long, escape):
+    with pytest.raises(FormatError, match="JSON"):
+        jose.strict_json(f'["{long}",{escape}]', "it")
+
+
+@pytest.mark.parametrize("long", ["", "x" * 5000, "张" * 5000], ids=["short", "long", "long and wide"])
+def test_nesting_is_bounded_in_a_text_of_any_length(long):
+    assert jose.strict_json(f'["{long}",{nested(15)}]', "it")
+    with pytest.raises(FormatError):
+        jose.strict_json(f'["{long}",{nested(16)}]', "it")
 
 
 HASH = base64.b64encode(bytes(range(32))).decode()
