@@ -351,8 +351,8 @@ FAULTS: Final[dict[str, tuple[Severity, str, str]]] = {
     ),
     "landing_ruled": (
         "error",
-        "masked values cannot keep `{value}`; delete the one or the other",
-        "脱敏后的取值无法满足`{value}`，请删除其一",
+        "masked values cannot keep `{column}`; delete the one or the other",
+        "脱敏后的取值无法满足 `{column}`，请删除其一",
     ),
     "landing_empty": (
         "error",

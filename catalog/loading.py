@@ -59,7 +59,7 @@ def _landing(item: Record, record: Record, faults: Faults) -> None:
         faults.add(place, "landing_length", value=str(type_), allowed=str(_HASH_CHARS))
     for attribute in ("pattern", "check", "codes", "code_list"):
         if item.get(attribute):
-            faults.add(place, "landing_ruled", value=item.row.called(attribute))
+            faults.add(place, "landing_ruled", column=item.row.called(attribute))
             break
     if item.get("lookup") and mask is not Mask.HASH:
         faults.add(place, "landing_looked_up", value=word)

@@ -27,7 +27,7 @@ from catalog.layout import (
 from catalog.raw import Cell, CellRow, Faults, Place, RawList
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
     from datetime import date
 
     from catalog.faults import Fault
@@ -50,6 +50,22 @@ class PartFault:
     row: int
     fault: Fault
 
+    def text(self, lang: str, called: Callable[[Table, Column], str] | None = None) -> str:
+        """The fault in words; *called* says what a column is called.
+
+        By default its heading for ``zh``, the name of its attribute otherwise.
+        """
+        table = next((one for one in (COVER, *TABLES) if one.key == self.table), None)
+        params = dict(self.fault.params)
+        column = table.column(params.get("column", "")) if table is not None else None
+        if table is None or column is None:
+            return self.fault.text(lang)
+        if called is not None:
+            params["column"] = called(table, column)
+        elif lang == "zh":
+            params["column"] = column.title
+        return replace(self.fault, params=tuple(params.items())).text(lang)
+
 
 def table_of(key: str) -> Table | None:
     """The table of this key, if a department edits it."""
@@ -70,29 +86,26 @@ def part_of(list_: ResponsibilityList, department: str) -> Rows:
 
 
 def put_in(
-    list_: ResponsibilityList, department: str, rows: Rows, *, lang: str = "zh", today: date | None = None
+    list_: ResponsibilityList, department: str, rows: Rows, *, today: date | None = None
 ) -> tuple[ResponsibilityList | None, tuple[PartFault, ...]]:
     """The list with *rows* in the place of what *department* has in it (None with an error), and what the checks found.
 
     Everything of others stays as it is, and so does the order of what stays: rows that say the same give the same list.
-    Faults call the columns by their headings for ``zh``, by their attributes otherwise.
+    Faults name columns by their attributes; `PartFault.text` says what people call them.
     """
     own = {one.code for one in list_.resources if one.provider == department}
     tables: dict[str, list[Any]] = {}
     for order, table in enumerate(TABLES):
-        headings = {column.name: column.title for column in table.columns} if lang == "zh" else {}
         edited = table in EDITED
         others = [row for row in _texts(list_, table) if not (edited and _is_own(table, row, department, own))]
         # The part's rows keep their numbers from 1; a name of its own tells those of others.
-        tables[table.key] = [
-            _row(row, f"*{table.key}", order, number, headings) for number, row in enumerate(others, 1)
-        ]
+        tables[table.key] = [_row(row, f"*{table.key}", order, number) for number, row in enumerate(others, 1)]
         for number, row in enumerate(rows.get(table.key, ()) if edited else (), 1):
             whole = row | {FIXED: department} if table.column(FIXED) is not None else row
-            tables[table.key].append(_row(whole, table.key, order, number, headings))
+            tables[table.key].append(_row(whole, table.key, order, number))
     cover = {column.name: _text(column, getattr(list_, column.name)) for column in COVER.columns}
     faults = Faults("list")
-    built = build(RawList(_row(cover, "*cover", -1, 1, {}), tables), faults, today)
+    built = build(RawList(_row(cover, "*cover", -1, 1), tables), faults, today)
     found = tuple(_fault(one) for one in faults.sorted())
     return (None if built is None else _in_order(list_, built)), found
 
@@ -141,9 +154,9 @@ def _text(column: Column, value: Any) -> str:  # noqa: ANN401 - a value of any a
     return str(written(column, value))
 
 
-def _row(texts: Mapping[str, str], name: str, order: int, number: int, headings: Mapping[str, str]) -> CellRow:
+def _row(texts: Mapping[str, str], name: str, order: int, number: int) -> CellRow:
     place = Place(name, (order, number), number)
-    return CellRow(place, {key: Cell(text, place) for key, text in texts.items() if text}, {}, headings)
+    return CellRow(place, {key: Cell(text, place) for key, text in texts.items() if text})
 
 
 def _fault(found: Fault) -> PartFault:

@@ -7,10 +7,13 @@ files there is nothing to write it to, and the desk says so. Finding is `audit.s
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from audit.errors import LogUnavailableError
+from audit.canonical import encode
+from audit.errors import AuditError, LogUnavailableError
 from audit.pinned import PinnedLog
 from audit.sampling import sample
 from audit.searchindex import SearchIndex
@@ -22,7 +25,7 @@ from hub.matching.comparing import lookup_value
 from hub.storing import open_warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from audit.notes import Verifier
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
     from hub.settings import Settings
 
 SEARCHED: Final = "audit.searched"
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +131,8 @@ class Desk:
             every = list(scan(self.log, query))
             return Found(len(every), more=False, hits=every[::-1][skip : skip + limit])
         newest = self.index.newest(query, skip=skip, limit=limit)
-        found = []
-        for place in newest.places:
-            data = self.log.entry(place)
-            about = describe(data)
-            # The index finds by a part of a subject's hash; and it may lie.
-            if query.fits(about):
-                found.append(Hit(place, data, about))
-        return Found(newest.total, newest.more, found)
+        found = _fitting(query, ((place, self.log.entry(place)) for place in newest.places))
+        return Found(newest.total, newest.more, list(found))
 
     def tally(self, part: str) -> dict[str, int]:
         """How many entries have each word of *part*, one of `audit.searchindex.PARTS`; nothing without an index."""
@@ -159,6 +158,44 @@ class Desk:
         """
         self.record("sample", query, seed=seed, wanted=wanted)
         return sample(self.log, seed, wanted, query, None if reading else self.index)
+
+
+def every(settings: Settings, evidence: Evidence, query: Query) -> Iterator[Hit]:
+    """Every entry until now that *query* looks for, in order, those among them that no checkpoint covers yet.
+
+    Not recorded: it is for the hub's own work. By the index, which is brought up to the log first; what it does not
+    cover is read, and everything where it cannot be asked. What an index was made to hide is not found:
+    `SearchIndex.check` tells.
+
+    Raises:
+        LogDamagedError: an entry is not the one that was logged.
+    """
+    covered, places, pinned = 0, [], None
+    try:
+        pinned = PinnedLog(settings.log, log_verifiers(settings))
+        index = SearchIndex(index_file(settings.log), pinned)
+        with suppress(LogUnavailableError):
+            index.extend()
+        covered = index.covered()
+        # All at once: of one that fails half-way nothing is believed.
+        places = [place for place in index.places(query) if place < covered] if covered else []
+    except (AuditError, OSError) as error:
+        covered, places = 0, []
+        _logger.warning("the log is read from its beginning, for its index cannot be used: %s", error)
+    if pinned is not None:
+        yield from _fitting(query, ((place, pinned.entry(place)) for place in places))
+    # In the canonical form a member is written in one way only: most entries are passed over by their bytes alone.
+    marks = [encode({"resource": one})[1:-1] for one in query.resources]
+    rest = enumerate(evidence.log.entries(covered, evidence.log.size), covered)
+    yield from _fitting(query, (one for one in rest if not marks or any(mark in one[1] for mark in marks)))
+
+
+def _fitting(query: Query, entries: Iterable[tuple[int, bytes]]) -> Iterator[Hit]:
+    for place, data in entries:
+        about = describe(data)
+        # The index finds by a part of a subject's hash; and it may lie.
+        if query.fits(about):
+            yield Hit(place, data, about)
 
 
 def lookup_of(list_: ResponsibilityList, keys: Mapping[str, str], resource: str = "") -> dict[str, str]:

@@ -20,6 +20,7 @@ from hub.figurewords import ANSWERS, CALLS, COLLECTED, KEPT, LICENCES, PAPERS, P
 from hub.licensing.lookups import PENDING
 from hub.loads import FAILED, RUNNING
 from hub.owed import GRAVITY, Standing, owed, owed_then, tallies
+from hub.plurals import agreed
 from licence.lifecycle.states import State
 
 if TYPE_CHECKING:
@@ -404,7 +405,11 @@ def _changes(office: Office, board: Sequence[Owed], before: Sequence[Owed], at: 
     by_day = list(calls_by_day(office, at).values())
     counts |= {"first": first, "turned": turned, "fell": fell}
     counts |= {"calls": sum(by_day[-7:]), "calls_before": sum(by_day[-14:-7])}
-    return [Change(key, en.format(**counts), zh.format(**counts)) for key, (en, zh) in SENTENCES.items() if counts[key]]
+    return [
+        Change(key, agreed(en, counts[key]).format(**counts), zh.format(**counts))
+        for key, (en, zh) in SENTENCES.items()
+        if counts[key]
+    ]
 
 
 def _counted(table: Any, *conditions: Any) -> sa.Select[Any]:  # noqa: ANN401 - a table, and what SQLAlchemy makes of it

@@ -131,21 +131,21 @@ PARTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     },
 }
 REST: Final = ("not among these parts", "未归入以上各项")
-# What happened: (English, Chinese), in the order in which it is told.
+# What happened: (English, Chinese), in the order in which it is told. Its key is the number that English agrees with.
 SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
-    "lists": ("{lists} version(s) of the list were published.", "发布了 {lists} 个版本的责任清单。"),
-    "first": ("{first} resource(s) were collected for the first time.", "{first} 项资源首次完成归集。"),
-    "turned": ("{turned} light(s) turned well.", "{turned} 项资源转为正常。"),
-    "fell": ("{fell} light(s) are well no longer.", "{fell} 项资源不再正常。"),
-    "loads": ("{loads} load(s) ended, {failed} of them failed.", "完成归集 {loads} 次，其中失败 {failed} 次。"),
-    "given": ("{given} grant(s) were given.", "新增授权 {given} 项。"),
-    "ended": ("{ended} grant(s) ended before their day.", "提前终止授权 {ended} 项。"),
-    "opened": ("{opened} case(s) were opened.", "新提出事项 {opened} 件。"),
-    "closed": ("{closed} case(s) were closed.", "办结事项 {closed} 件。"),
-    "overdue": ("{overdue} case(s) ran out of their clock.", "{overdue} 件事项超过时限。"),
-    "issued": ("{issued} licence(s) were issued.", "签发证照 {issued} 份。"),
+    "lists": ("{lists} [version|versions] of the list [was|were] published.", "发布了 {lists} 个版本的责任清单。"),
+    "first": ("{first} [resource was|resources were] collected for the first time.", "{first} 项资源首次完成归集。"),
+    "turned": ("{turned} [light|lights] turned well.", "{turned} 项资源转为正常。"),
+    "fell": ("{fell} [light is|lights are] well no longer.", "{fell} 项资源不再正常。"),
+    "loads": ("{loads} [load|loads] ended; failed: {failed}.", "完成归集 {loads} 次，其中失败 {failed} 次。"),
+    "given": ("{given} [grant was|grants were] given.", "新增授权 {given} 项。"),
+    "ended": ("{ended} [grant|grants] ended before [its|their] day.", "提前终止授权 {ended} 项。"),
+    "opened": ("{opened} [case was|cases were] opened.", "新提出事项 {opened} 件。"),
+    "closed": ("{closed} [case was|cases were] closed.", "办结事项 {closed} 件。"),
+    "overdue": ("{overdue} [case|cases] ran out of [its|their] clock.", "{overdue} 件事项超过时限。"),
+    "issued": ("{issued} [licence was|licences were] issued.", "签发证照 {issued} 份。"),
     "calls": (
-        "{calls} call(s) were answered; the week before it were {calls_before}.",
+        "{calls} [call was|calls were] answered; the week before: {calls_before}.",
         "应答调用 {calls} 次；前一周为 {calls_before} 次。",
     ),
 }

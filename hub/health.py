@@ -13,7 +13,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -45,6 +45,12 @@ MOST_CLOCK_ERROR_S: Final = 1.0
 MOST_AHEAD: Final = timedelta(seconds=5)
 # Airflow's components say every few seconds that they live.
 AIRFLOW_SILENT: Final = timedelta(minutes=2)
+_SCHEDULER: Final = "SchedulerJob"
+_JOBS: Final = (_SCHEDULER, "DagProcessorJob", "TriggererJob")
+_START: Final = (
+    "Start it with `zhengtong demo`. Where an Airflow of your own runs the DAGs, remove the folder `airflow`.",
+    "请以 `zhengtong demo` 启动；由自有 Airflow 运行 DAG 的，请删除目录 `airflow`。",
+)
 PUBLISHER: Final = "log-publisher"
 THREADS: Final = (PUBLISHER, "hooks", "batch-runner", "witnesses", "credentials-used", "journal")
 # Which alerts tell of which component.
@@ -147,7 +153,7 @@ def _workers(office: Office) -> Component:
     alive = [one.name for one in threading.enumerate()]
     names = [name for name in THREADS if any(one == name or one.startswith(f"{name}-") for one in alive)]
     workers = len(siblings())
-    says = (f"{workers} processes; threads here: {', '.join(names) or 'none'}",
+    says = (f"processes: {workers}; threads here: {', '.join(names) or 'none'}",
             f"{workers} 个进程；本进程线程：{'、'.join(names) or '无'}")  # fmt: skip
     if PUBLISHER not in names:
         # A command line looks, which serves nobody.
@@ -169,8 +175,9 @@ def _database(office: Office) -> Component:
 
 def _log(office: Office) -> Component:
     delay = merge_delay(office.evidence.log, office.now())
-    says = (f"{delay.size:,} entries, {delay.size - delay.published:,} wait for a checkpoint ({delay.waits_s:.0f} s)",
-            f"{delay.size:,} 个条目，{delay.size - delay.published:,} 个待发布（{delay.waits_s:.0f} 秒）")  # fmt: skip
+    waiting = delay.size - delay.published
+    says = (f"entries: {delay.size:,}; waiting for a checkpoint: {waiting:,} ({delay.waits_s:.0f} s)",
+            f"{delay.size:,} 个条目，{waiting:,} 个待发布（{delay.waits_s:.0f} 秒）")  # fmt: skip
     if delay.broken:
         kind = ALERTS["log_unpublished"]
         since = office.now() - timedelta(seconds=delay.waits_s)
@@ -200,7 +207,10 @@ def _lookups(office: Office) -> Component:
     query = sa.select(sa.func.count(sa.distinct(Load.resource))).where(Load.snapshot.is_not(None))
     with office.control.reading() as connection:
         loaded = connection.execute(query).scalar_one()
-    says = (f"for {ready:,} resources; {loaded:,} were loaded", f"{ready:,} 个资源已建；{loaded:,} 个资源已归集")
+    says = (
+        f"resources that have them: {ready:,}; loaded: {loaded:,}",
+        f"{ready:,} 个资源已建；{loaded:,} 个资源已归集",
+    )
     if ready < loaded:
         clears = ("Run the loads of the missing ones again.", "请重新归集缺少索引的资源。")
         return Component("lookups", WARN, says, clears)
@@ -208,26 +218,54 @@ def _lookups(office: Office) -> Component:
 
 
 def _airflow(office: Office) -> Component:
+    """The embedded Airflow, by the newest job of each kind: one that ended says so itself, one that died is silent."""
     path = office.settings.airflow / "airflow.db"
     if not path.is_file():
         return Component("airflow", CALM, ("is not run by this hub, or never was", "不由本平台运行，或从未启动"))
     query = (
-        "SELECT job_type, max(latest_heartbeat) FROM job WHERE state = 'running' GROUP BY job_type ORDER BY job_type"
+        "SELECT job_type, state, start_date, coalesce(end_date, latest_heartbeat), latest_heartbeat FROM job "
+        f"WHERE id IN (SELECT max(id) FROM job WHERE job_type IN {_JOBS} GROUP BY job_type) "
+        "AND start_date IS NOT NULL AND latest_heartbeat IS NOT NULL ORDER BY job_type"
     )
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1.0)) as connection:
-        beats = {kind: datetime.fromisoformat(at).replace(tzinfo=UTC) for kind, at in connection.execute(query) if at}
+        jobs = {kind: _Job(state, *map(_utc, times)) for kind, state, *times in connection.execute(query)}
+    scheduler = jobs.get(_SCHEDULER)
+    if scheduler is None:
+        return Component("airflow", WARN, ("was set up and never started", "已配置，从未启动"), _START)
+    if scheduler.state == "success":
+        says = (
+            "was stopped on purpose; nothing is loaded or reminded on schedule meanwhile",
+            "已正常停止；停止期间不按计划归集和提醒",
+        )
+        return Component("airflow", WARN, says, _START, scheduler.ended)
+    # What belongs to an earlier start says nothing of this one: a triggerer that is ended leaves its job as it was.
+    own = {kind: one for kind, one in jobs.items() if one.beat >= scheduler.began}
     now = datetime.now(UTC)
-    silent = {kind: at for kind, at in beats.items() if now - at > AIRFLOW_SILENT}
-    clears = (
-        "Start the scheduler again and read its logs in `airflow/logs`.",
-        "请重新启动调度，并查看 `airflow/logs`。",
+    dead = {kind: one.beat for kind, one in own.items() if one.state != "running" or now - one.beat > AIRFLOW_SILENT}
+    if dead:
+        names = ", ".join(dead)
+        says = (f"died without having been stopped: {names}", f"异常终止（非人为停止）：{names}")
+        clears = (
+            f"Read `airflow/logs` for why, then: {_START[0]}",
+            f"请先查看 `airflow/logs` 中的原因，再处理：{_START[1]}",
+        )
+        return Component("airflow", BAD, says, clears, min(dead.values()))
+    return Component(
+        "airflow", GOOD, (f"lives: {', '.join(own)}", f"心跳正常：{'、'.join(own)}"), since=scheduler.began
     )
-    if not beats:
-        return Component("airflow", WARN, ("does not run", "未运行"), clears)
-    if silent:
-        names = ", ".join(silent)
-        return Component("airflow", BAD, (f"silent: {names}", f"无心跳：{names}"), clears, min(silent.values()))
-    return Component("airflow", GOOD, (f"lives: {', '.join(beats)}", f"心跳正常：{'、'.join(beats)}"))
+
+
+class _Job(NamedTuple):
+    """A component of Airflow as it wrote itself down; *ended* is the last beat of what has not said that it did."""
+
+    state: str
+    began: datetime
+    ended: datetime
+    beat: datetime
+
+
+def _utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def _disks(office: Office) -> Component:
@@ -241,7 +279,7 @@ def _disks(office: Office) -> Component:
             disks.setdefault(folder.stat().st_dev, (part, found.f_bavail * found.f_frsize, folder))
     part, free, folder = min(disks.values())
     gb = free / 1024**3
-    says = (f"{len(disks)} disks; least free: {part:.0%}, {gb:.1f} GB (`{folder.name}`)",
+    says = (f"disks: {len(disks)}; least free: {part:.0%}, {gb:.1f} GB (`{folder.name}`)",
             f"{len(disks)} 个磁盘；最少可用 {part:.0%}，{gb:.1f} GB（`{folder.name}`）")  # fmt: skip
     clears = ("Make room, or move the folder to a larger disk.", "请清理空间，或将目录迁移至更大的磁盘。")
     tone = BAD if part < LEAST_FREE else WARN if part < LOW_FREE else GOOD
@@ -274,7 +312,7 @@ def _backups(office: Office) -> Component:
     if found.newest is None or found.age is None:
         return Component("backups", BAD, ("there is none", "尚无备份"), clears)
     hours = int(found.age.total_seconds() // 3600)
-    says = (f"the newest is {hours} hours old", f"最近一次在 {hours} 小时前")
+    says = (f"the newest was made {hours} h ago", f"最近一次在 {hours} 小时前")
     return Component("backups", found.light, says, clears if found.light != GOOD else ("", ""), found.newest.made_at)
 
 

@@ -11,6 +11,8 @@ The steps of a named call, and what a crash after each means:
        one looks into the log for an entry with the name's digest, finds none and becomes the call
     3. evidence is kept, with the name's digest among its facts: crash: a repetition finds it there
     4. its place is written beside the name
+
+Forms of the portal that make something once (`hub.portal.sendings`) take a name in the same table; they need no answer.
 """
 
 from __future__ import annotations
@@ -98,6 +100,22 @@ class Names:
         """Nothing came of the call of *name*: another may take it at once."""
         with self._control.writing() as connection:
             connection.execute(sa.delete(NamedCall).where(NamedCall.name == name, NamedCall.log_index.is_(None)))
+
+
+def take_sending(control: Control, name: str, at: datetime) -> bool:
+    """Take *name*, the digest of a form that was shown once, for its first sending; whether this is the first.
+
+    It is kept beside the names of calls and as long. Of two sendings at once one is the first.
+    """
+    with control.writing() as connection:
+        connection.execute(sa.delete(NamedCall).where(NamedCall.begun < at - KEPT_FOR))
+        return insert_once(connection, NamedCall, {"name": name, "request": name, "begun": at})
+
+
+def release_sending(control: Control, name: str) -> None:
+    """Nothing came of the sending that took *name*: the form may be sent again."""
+    with control.writing() as connection:
+        connection.execute(sa.delete(NamedCall).where(NamedCall.name == name))
 
 
 def name_of(text: str) -> str:

@@ -19,7 +19,7 @@ from hub.control import DriftRow, Load
 from hub.freshness import Light
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import date, datetime
 
     from catalog.model import InformationResource, Responsibility, ResponsibilityList
@@ -130,8 +130,11 @@ class Owed:
         """The light's word."""
         return WORDS[self.standing][lang == "zh"]
 
-    def why(self, lang: str, *, public: bool = False) -> str:
-        """Why the light is what it is; *public*: as everybody may read it, of a pause no more than its kind."""
+    def why(self, lang: str, *, public: bool = False, named: Callable[[str], str] = str) -> str:
+        """Why the light is what it is; *public*: as everybody may read it, of a pause no more than its kind.
+
+        *named* tells who paused it, which is written down as ``MZJ:data-officer``.
+        """
         paused = self.pause
         words = _WHY[self.standing]
         if public and paused is not None:
@@ -143,7 +146,7 @@ class Owed:
             days=self.days,
             deadline=self.deadline.isoformat() if self.deadline else _UNNAMED[lang == "zh"],
             since=_day(paused.since) if paused else "",
-            by=paused.by if paused else "",
+            by=named(paused.by) if paused else "",
             reason=(paused.why or "–") if paused else "",
         )
 

@@ -25,6 +25,7 @@ from hub.published import list_version
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from catalog.layout import Column, Table
     from catalog.model import ResponsibilityList
     from catalog.parts import PartFault, Rows, RowTexts
     from hub.actors import Actor
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 MAX_ROWS: Final = 20_000
 MAX_CELL_CHARS: Final = 4_000
 LEAST_MERGED: Final = 2
+OWNER: Final = "resource"  # the column by which a row says what it belongs to
 FIRST: Final = 1  # the revision of a part that nobody has edited yet
 # The texts come from the loader, which has them in both languages.
 register_problems(
@@ -74,6 +76,14 @@ class RowUnknownError(NotFoundError):
     code = "row_unknown"
     en = "There is no such row. Look at the part again."
     zh = "没有此行。请重新查看。"
+
+
+class RowEmptyError(RequestError):
+    """A row of which nothing was filled in; *needed* are the columns that one must have."""
+
+    code = "row_empty"
+    en = "Nothing was filled in, so nothing was kept. Needed are: {needed}."
+    zh = "未填写任何内容，未予保存。须填写：{needed_zh}。"
 
 
 class PartTooLargeError(RequestError):
@@ -124,6 +134,7 @@ def write(office: Office, part: Part, table: str, number: int | None, texts: Row
     Raises:
         PartConflictError: the part was edited since *part* was read.
         RowUnknownError: there is no such row or table.
+        RowEmptyError: it would be a row in which nothing stands but what it belongs to.
         PartTooLargeError: see `MAX_ROWS`, `MAX_CELL_CHARS`.
     """
     rows = deepcopy(part.rows)
@@ -132,13 +143,24 @@ def write(office: Office, part: Part, table: str, number: int | None, texts: Row
         raise RowUnknownError
     names = {column.name for column in parts.columns_of(found)}
     clean = {name: text for name, text in texts.items() if name in names}
+    whole = clean if number is None else rows[table][number] | clean
+    if not any(text.strip() for name, text in whole.items() if name not in (OWNER, parts.FIXED)):
+        needed = needed_of(found)
+        raise RowEmptyError(
+            needed=", ".join(one.name for one in needed), needed_zh="、".join(one.title for one in needed)
+        )
     if number is None:
         rows[table].append(clean)
     else:
-        before, rows[table][number] = rows[table][number], rows[table][number] | clean
+        before, rows[table][number] = rows[table][number], whole
         if table == RESOURCES.key and before["code"] != rows[table][number]["code"]:
             _rename(rows, before["code"], rows[table][number]["code"])
     _keep(office, part, rows, actor)
+
+
+def needed_of(table: Table) -> tuple[Column, ...]:
+    """The columns of *table* that must be filled in by hand, beside what a row belongs to."""
+    return tuple(one for one in parts.columns_of(table) if one.required and one.name != OWNER)
 
 
 def remove(office: Office, part: Part, table: str, number: int, *, actor: Actor) -> None:
@@ -160,9 +182,9 @@ def discard(office: Office, department: str) -> None:
         connection.execute(sa.delete(PartRow).where(PartRow.department == department))
 
 
-def check(office: Office, list_: ResponsibilityList, part: Part, *, lang: str = "zh") -> Checked:
+def check(office: Office, list_: ResponsibilityList, part: Part) -> Checked:
     """What the list in force becomes with the part in it, and every fault at once."""
-    built, faults = parts.put_in(list_, part.department, part.rows, lang=lang, today=day_of(office.now()))
+    built, faults = parts.put_in(list_, part.department, part.rows, today=day_of(office.now()))
     return Checked(built, faults)
 
 
@@ -188,7 +210,7 @@ def send(office: Office, list_: ResponsibilityList, part: Part, *, actor: Actor)
         wrong = [one for one in done.faults if one.fault.severity == "error"]
         raise CaseInvalidError([_problem(one) for one in wrong])
     findings = tuple(
-        Finding(f"{one.table}:{one.row + 1}", one.fault.code, one.fault.text("en"), one.fault.text("zh"))
+        Finding(f"{one.table}:{one.row + 1}", one.fault.code, one.text("en"), one.text("zh"))
         for one in done.faults
         if one.row >= 0
     )
@@ -235,7 +257,7 @@ def merge(office: Office, list_: ResponsibilityList, ids: Sequence[str], *, acto
 
 def _problem(one: PartFault) -> Any:  # noqa: ANN401 - a problem of `catalog.steps`
     where = f"{one.table}:{one.row + 1}" if one.row >= 0 else one.table
-    return problem(where, "list_fault", en=one.fault.text("en"), zh=one.fault.text("zh"))
+    return problem(where, "list_fault", en=one.text("en"), zh=one.text("zh"))
 
 
 def _need_current(office: Office, list_: ResponsibilityList, department: str, base: str) -> None:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
 from audit.canonical import encode
-from audit.entry import Entry
+from audit.searching import Query
 from catalog.clock import SHANGHAI, day_of
 from catalog.correction import MAX_TEXT_CHARS, Correction, Fault, State
 from catalog.steps import CaseInvalidError, NotYoursError, StepNotAllowedError, problem
 from hub.actors import department_of
 from hub.answered import ANSWERED, AnswerGoneError, PastAnswers
+from hub.auditsearch import every
 from hub.cases import Case, Turn
 from hub.control import CaseRow, Notice, hold_generation, row_dict
 from hub.errors import ResourceUnknownError
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from audit.entry import Entry
     from hub.actors import Actor
     from hub.cases import Transaction
     from hub.office import Office
@@ -97,17 +99,16 @@ def recipients(
     """The departments that got what is *wrong* from *since* to *until* (aware; None: the log's beginning, now).
 
     Exact, because whose record an answer held is decided anew from its evidence, by whichever key it was looked up;
-    what cannot be decided any more is said so. The log has no index: its entries are read from the first to the last,
-    those of other resources and kinds by their bytes alone; and of each snapshot that answered one record is read. A
-    call that is being answered at this very moment may be missing, so *until* should not lie in the future.
+    what cannot be decided any more is said so. The answers of the resource in that time are found as `every` finds
+    entries; looking them up by the record's own subject would miss those who sought it by another key. Of each snapshot
+    that answered one record is read. A call that is being answered at this very moment may be missing, so *until*
+    should not lie in the future.
     """
     end = until or office.now()
     counts: dict[str, _Count] = {}
     with open_warehouse(office.settings) as warehouse:
         past = PastAnswers(office.settings, office.evidence, warehouse)
-        for index, entry in _answered(office, wrong.resource):
-            if (since is not None and entry.at < since) or entry.at > end:
-                continue
+        for index, entry in _answered(office, wrong.resource, since, end):
             try:
                 got = _got(past, index, entry, wrong)
             except AnswerGoneError:
@@ -278,17 +279,13 @@ def period(since: date | None, until: date | None, now: datetime) -> tuple[datet
     return first, min(last, now)
 
 
-def _answered(office: Office, code: str) -> Iterator[tuple[int, Entry]]:
-    """The entries of answered calls of a resource, in the order of the log."""
-    # In the canonical form a member is written in one way only, so that bytes may be compared before anything is read.
-    marks = [encode({"kind": ANSWERED})[1:-1], encode({"resource": code})[1:-1]]
-    log = office.evidence.log
-    for index, data in enumerate(log.entries(0, log.size)):
-        if all(mark in data for mark in marks):
-            entry = Entry.decode(data)
-            # The bytes may also stand inside the facts.
-            if entry.kind == ANSWERED and entry.resource == code:
-                yield index, entry
+def _answered(office: Office, code: str, since: datetime | None, end: datetime) -> Iterator[tuple[int, Entry]]:
+    """The entries of answered calls of a resource from *since* to *end*, both included, in the order of the log."""
+    if since is not None and since > end:
+        return
+    query = Query(kinds=(ANSWERED,), resources=(code,), since=since, until=end + timedelta.resolution)
+    for hit in every(office.settings, office.evidence, query):
+        yield hit.index, hit.entry
 
 
 def _got(past: PastAnswers, index: int, entry: Entry, wrong: Wrong) -> bool:

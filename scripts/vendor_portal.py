@@ -27,8 +27,10 @@ LICENCE_NAMES = ("LICENSE", "LICENSE.txt", "LICENCE", "LICENSE.md")
 
 def build(work: Path) -> dict[str, bytes]:
     """The files that are served, by name, made in the empty folder *work*."""
-    for name in ("package.json", "package-lock.json", "portal.scss", "portal.js", "camera.js", "early.js"):
+    for name in ("package.json", "package-lock.json", "portal.scss"):
         shutil.copy(ASSETS / name, work)
+    for script in ASSETS.glob("*.js"):
+        shutil.copy(script, work)
     _run(work, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
     tools = work / "node_modules" / ".bin"
     sass = ("--load-path=node_modules", "--style=compressed", "--no-source-map", "--quiet-deps")

@@ -525,7 +525,7 @@ class VerifyMiss(Base):
 class NamedCall(Base):
     """A call that its caller gave a name (Idempotency-Key); see `hub.once`. *name* and *request* are digests.
 
-    *log_index* is the place of its answer's entry, NULL until that is durable.
+    *log_index* is the place of its answer's entry, NULL until that is durable, and always for a form of the portal.
     """
 
     __tablename__ = "named_calls"

@@ -41,7 +41,7 @@ class SignInWaitsError(HubError):
     """It was tried too often."""
 
     code = "sign_in_waits"
-    en = "It was tried too often. Wait {seconds} seconds before the next try."
+    en = "It was tried too often. Wait {seconds} s before the next try."
     zh = "尝试次数过多。请在 {seconds} 秒后重试。"
 
 
@@ -86,11 +86,11 @@ class SignOnUnknownError(HubError):
 
 
 class OwnDutiesError(WorkError):
-    """Nobody gives duties to the own post."""
+    """Nobody gives duties to the own post, nor says who is let in as it."""
 
     code = "own_duties"
-    en = "Nobody changes the duties of the own post. Another administrator does."
-    zh = "不得变更本人岗位的职责，应由其他管理员办理。"
+    en = "Nobody changes duties or single sign-on of the own post. Another administrator does."
+    zh = "不得变更本人岗位的职责或统一身份认证绑定，应由其他管理员办理。"
 
 
 class LastAdministratorError(WorkError):

@@ -81,6 +81,11 @@ class Delegation:
     withdrawn_at: datetime | None
 
 
+def is_own(by: Actor, department: str, post: str) -> bool:
+    """Whether *by* has this very post: two of one post are the same to the log, and could help each other unseen."""
+    return by == Actor(department, post)
+
+
 class People:
     """The people of one deployment. Safe for many threads and processes."""
 
@@ -183,8 +188,7 @@ class People:
         need_apart(duties)
         with self.control.writing() as connection:
             row = self._row(connection, who)
-            # By post, not by person: two of one post are the same to the log, and could do it for each other unseen.
-            if str(by) == f"{row['department']}:{row['post']}":
+            if is_own(by, row["department"], row["post"]):
                 raise OwnDutiesError
             if Duty.ADMINISTRATOR not in duties:
                 self._need_another(connection, row)

@@ -6,18 +6,30 @@ A subject is never given to another person by its issuer (OpenID Connect Core §
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from hub.control import SessionRow, SubjectRow
-from hub.people.errors import PersonInvalidError
+from hub.people.errors import OwnDutiesError, PersonInvalidError
+from hub.people.register import is_own
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy.engine import Connection
 
     from hub.actors import Actor
-    from hub.people.register import People
+    from hub.people.register import People, Person
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """That a subject of *issuer* means a person, *since* when; which subject is kept as a digest alone."""
+
+    issuer: str
+    since: datetime
 
 
 class Subjects:
@@ -34,10 +46,12 @@ class Subjects:
         Raises:
             PersonUnknownError: nobody is registered so.
             PersonInvalidError: there is no subject, or it is bound to somebody else.
+            OwnDutiesError: whoever does it has the person's own post.
         """
         if not subject or not issuer:
             raise PersonInvalidError(where="subject", why="a subject is needed", why_zh="请填写用户标识")
         person = self.people.get(who)
+        _need_another(person, by)
         with self.control.writing() as connection:
             bound = self.person_of(connection, issuer, subject)
             if bound == person.id:
@@ -52,8 +66,10 @@ class Subjects:
 
         Raises:
             PersonUnknownError: nobody is registered so.
+            OwnDutiesError: whoever does it has the person's own post.
         """
         person = self.people.get(who)
+        _need_another(person, by)
         with self.control.writing() as connection:
             if not self.is_bound(connection, person.id):
                 return False
@@ -61,6 +77,13 @@ class Subjects:
             self.evidence.append("person.unbound", actor=str(by), facts=facts)
             self._forget(connection, person.id)
             return True
+
+    def binding(self, person: str) -> Binding | None:
+        """What binds the person of this number; None: nothing does."""
+        query = sa.select(SubjectRow.issuer, SubjectRow.bound_at).where(SubjectRow.person == person)
+        with self.control.reading() as connection:
+            found = connection.execute(query).one_or_none()
+        return None if found is None else Binding(found.issuer, found.bound_at)
 
     def person_of(self, connection: Connection, issuer: str, subject: str) -> str | None:
         """The number of the person whom *subject* of *issuer* means."""
@@ -88,6 +111,12 @@ class Subjects:
     def _forget(self, connection: Connection, person: str) -> None:
         connection.execute(sa.delete(SubjectRow).where(SubjectRow.person == person))
         connection.execute(sa.delete(SessionRow).where(SessionRow.person == person))
+
+
+def _need_another(person: Person, by: Actor) -> None:
+    # Whoever is let in as a person has the person's duties: a binding of the own post is as good as a duty given to it.
+    if is_own(by, person.department, person.post):
+        raise OwnDutiesError
 
 
 def _digest(issuer: str, subject: str) -> str:

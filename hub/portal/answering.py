@@ -25,20 +25,21 @@ from urllib.parse import quote, urlsplit
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from catalog.steps import CaseError, CaseInvalidError
+from catalog.steps import CaseError, CaseInvalidError, NotYoursError
 from hub.api import problems
 from hub.errors import HubError, NotFoundError
 from hub.peers import source_of
 from hub.people import Duty
 from hub.people.errors import CodeRefusedError, SignInRefusedError, SignInWaitsError
 from hub.people.signon import ATTEMPT
-from hub.portal import forms, naming, rendering, sheets
+from hub.portal import forms, naming, remedies, rendering, sheets
 from hub.portal.errors import (
     DutyMissingError,
     ForeignFormError,
     FormInvalidError,
     LogNotSoundError,
     PictureRefusedError,
+    SentBeforeError,
     SignInFirstError,
     TooManyVisitsError,
     UploadTooLargeError,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from hub.portal.visits import Answer
 
 SESSION, LANGUAGE, ELDER, SAID = "zhengtong", "lang", "elder", "said"
+RECENT: Final = "window-recent"
 SIGN_ON: Final = "zhengtong-sign-on"
 SAID_S: Final = 60
 SIGN_ON_S: Final = int(ATTEMPT.total_seconds())
@@ -215,8 +217,7 @@ class Answering:
         return self._said(visit, door, Download(data, sheets.MEDIA_TYPE, name), as_json=False)
 
     def _again(self, visit: Visit, door: Door, act: Act, error: Exception) -> Response:
-        named = isinstance(error, CaseInvalidError)
-        visit.problem = naming.problems(visit, error) if named else error.text(visit.lang)  # type: ignore[arg-type,attr-defined]
+        visit.problem = _told(visit, error)
         visit.problem_field = str(getattr(error, "params", {}).get("field", ""))
         shown = act(visit)
         plain = shown.plain if isinstance(shown, Shown) else shown
@@ -260,7 +261,7 @@ class Answering:
             where = "".join(traceback.format_tb(error.__traceback__))
             _logger.error("a page ended in a fault of the program: %s\n%s", type(error).__name__, where)
         status = status_of(known)
-        plain = {"code": problems.code_of(known), "text": known.text(visit.lang), "status": status}
+        plain = {"code": problems.code_of(known), "text": _told(visit, known), "status": status}
         if as_json:
             return _json(plain, status)
         return self._html(visit, "error.html", plain, status=status)
@@ -286,7 +287,7 @@ class Answering:
             if value is None:
                 response.delete_cookie(own, path="/", secure=self.secure, httponly=True, samesite="lax")
                 continue
-            lasts = {SAID: SAID_S, LANGUAGE: WISH_S, ELDER: WISH_S, SIGN_ON: SIGN_ON_S}.get(name)
+            lasts = {SAID: SAID_S, LANGUAGE: WISH_S, ELDER: WISH_S, RECENT: WISH_S, SIGN_ON: SIGN_ON_S}.get(name)
             response.set_cookie(own, value, max_age=lasts, path="/", secure=self.secure, httponly=True, samesite="lax")
 
     def _own(self, name: str) -> str:
@@ -311,6 +312,7 @@ _STATUSES: Final[Mapping[type, int]] = {
     DutyMissingError: 403,
     ForeignFormError: 403,
     FormInvalidError: 422,
+    SentBeforeError: 409,
     TooManyVisitsError: 429,
     UploadTooLargeError: 413,
     LogNotSoundError: 503,
@@ -324,6 +326,13 @@ _STATUSES: Final[Mapping[type, int]] = {
 def status_of(error: Any) -> int:  # noqa: ANN401 - an error of ours
     """The HTTP status that says *error* on a page."""
     return _STATUSES.get(type(error)) or problems.status_of(error)
+
+
+def _told(visit: Visit, error: Any) -> str:  # noqa: ANN401 - an error of ours
+    """What a page says of *error*."""
+    if isinstance(error, CaseInvalidError):
+        return naming.problems(visit, error)
+    return remedies.said(naming.whose(visit, error) if isinstance(error, NotYoursError) else error, visit.lang)
 
 
 def _json(plain: Mapping[str, Any], status: int) -> Response:

@@ -29,6 +29,17 @@ class ForeignFormError(RequestError):
     zh = "此表单并非由本平台页面提交，或您已重新登录。请返回、刷新页面后重新提交。"
 
 
+class SentBeforeError(WorkError):
+    """A form that makes a key was sent a second time, as reloading the page that answered does."""
+
+    code = "form_sent_before"
+    en = (
+        "This form was sent already: its key was made and shown once, and no second one was made. "
+        "If you did not keep it, revoke it below and make another."
+    )
+    zh = "此表单已提交过：密钥当时已生成并显示一次，此次未再生成。如未保存，请在下方吊销后重新生成。"
+
+
 class FormInvalidError(RequestError):
     """What was sent is no form, or says what cannot be."""
 
@@ -57,7 +68,7 @@ class TooManyVisitsError(HubError):
     """Too many requests of one address."""
 
     code = "too_many_visits"
-    en = "Too many requests came from your address. Wait {seconds} seconds."
+    en = "Too many requests came from your address. Wait {seconds} s."
     zh = "来自您所在地址的请求过多。请等待 {seconds} 秒。"
 
 

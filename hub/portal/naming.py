@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+from markupsafe import Markup
+
 from catalog.domains import MASK, QUALITY_KIND
 from catalog.model import Mask, QualityKind
+from catalog.steps import NotYoursError
+from hub.errors import HubError
+from hub.people.posts import HUB, HUB_WORDS, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +38,7 @@ _MEMBERS: Final[dict[str, tuple[str, str]]] = {
     "words": ("需要的数据", "Data"),
     "wrong": ("有误内容", "What is wrong"),
 }
+_NOBODY: Final = Markup("–")
 
 
 class _Named(Protocol):
@@ -44,10 +50,13 @@ class _Named(Protocol):
 
 
 def department(visit: Visit, code: str) -> str:
-    """The name of a department; ``*`` is every one."""
+    """The name of a department; ``*`` is every one. Where no list is in force its code is all there is."""
     if code == "*":
         return visit.say("所有部门", "every department")
-    return _name(visit, visit.list_.departments_by_code, code)
+    try:
+        return _name(visit, visit.list_.departments_by_code, code)
+    except HubError:
+        return code
 
 
 def resource(visit: Visit, code: str) -> str:
@@ -96,10 +105,56 @@ def promise(visit: Visit, rule: QualityRule, field: str) -> str:
     return f"{kind}{visit.say('：', ': ')}{said}"
 
 
-def actor(visit: Visit, text: str) -> str:
-    """Who acted, ``MZJ:data-officer`` in the log: the department by its name, and the post."""
-    code, colon, post = text.partition(":")
-    return f"{department(visit, code)} · {post}" if colon else department(visit, text)
+def post(visit: Visit, text: str, of: str = "") -> str:
+    """What a post, of the department *of*, is called."""
+    return visit.words(words_of(text, of))
+
+
+def actor(visit: Visit, text: str, of: str = "") -> str:
+    """Who acted, ``MZJ:data-officer`` in the log: department and post by their names.
+
+    *of*: the department of a post that was written down alone, as ``data-officer``.
+    """
+    code, colon, held = text.partition(":")
+    if not colon:
+        if not of:
+            return _side(visit, text)
+        code, held = of, text
+    return f"{_side(visit, code)} · {post(visit, held, code)}"
+
+
+def actor_in_text(visit: Visit, text: str) -> str:
+    """`actor` for a sentence, which has no place for the code but brackets behind it.
+
+    What follows a slash, as the key and the operator in ``MZJ/K7Q2``, stands in the brackets alone.
+    """
+    name = actor(visit, text.partition("/")[0])
+    return visit.say(f"{name}（{text}）", f"{name} ({text})")
+
+
+def shown_actor(visit: Visit, text: str, of: str = "") -> Markup:
+    """`actor` with what the log has at hand; a dash where nobody acted."""
+    return _with_code(actor(visit, text, of), text if ":" in text or not of else f"{of}:{text}") if text else _NOBODY
+
+
+def shown_post(visit: Visit, text: str, of: str = "") -> Markup:
+    """`post` with what the log has at hand; a dash where there is none."""
+    return _with_code(post(visit, text, of), text) if text else _NOBODY
+
+
+def whose(visit: Visit, error: NotYoursError) -> NotYoursError:
+    """*error* with departments and posts by their names, each once; one that has words of its own as it is."""
+    if type(error) is not NotYoursError:
+        return error
+
+    def named(text: str) -> str:
+        return visit.say("、", ", ").join(dict.fromkeys(actor(visit, one) for one in text.split(", ")))
+
+    words = error.params
+    if not {"actor", "needed"} <= words.keys():
+        # It says so in sentences of its own.
+        return error
+    return type(error)(actor=named(str(words["actor"])), needed=named(str(words["needed"])))
 
 
 def problems(visit: Visit, error: CaseInvalidError) -> str:
@@ -110,6 +165,15 @@ def problems(visit: Visit, error: CaseInvalidError) -> str:
         text = one.text(visit.lang)
         lines.append(text if member is None else visit.say(f"“{member[0]}”：{text}", f"{member[1]}: {text}"))
     return "\n".join(lines)
+
+
+def _side(visit: Visit, code: str) -> str:
+    """A department, or the hub where it acted by itself."""
+    return visit.words(HUB_WORDS) if code == HUB else department(visit, code)
+
+
+def _with_code(name: str, code: str) -> Markup:
+    return Markup('<span title="{}">{}</span>').format(code, name)
 
 
 def _name(visit: Visit, known: Mapping[str, _Named], code: str) -> str:

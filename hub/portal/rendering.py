@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 
-from hub.portal import words
+from hub.portal import naming, sendings, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from jinja2.runtime import Context
+    from markupsafe import Markup
 
     from hub.portal.visits import Visit
 
@@ -40,9 +43,22 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.globals["static"] = static_url
+    made.globals |= {"static": static_url, "sending": sendings.drawn}
     made.filters |= {"moment": words.moment, "day": words.day, "size": words.size}
+    made.filters |= {"counted": words.counted}
+    made.filters |= {"actor": _actor, "post": _post}
     return made
+
+
+# Pieces of pages that use one of these are to be imported with context: whose language it is, the visit knows.
+@jinja2.pass_context
+def _actor(context: Context, text: str, of: str = "") -> Markup:
+    return naming.shown_actor(context["visit"], text, of)
+
+
+@jinja2.pass_context
+def _post(context: Context, text: str, of: str = "") -> Markup:
+    return naming.shown_post(context["visit"], text, of)
 
 
 def render(template: str, visit: Visit, plain: Mapping[str, Any], frame: Mapping[str, Any]) -> str:

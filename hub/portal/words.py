@@ -9,6 +9,7 @@ from typing import Final
 from markupsafe import Markup
 
 from catalog.clock import SHANGHAI
+from hub.plurals import agreed
 
 # The steps of Chinese numbers; below them a number is short enough as it is.
 _WAN: Final = 10_000
@@ -40,6 +41,11 @@ def number(value: float | None, lang: str) -> Markup:
     if short == exact:
         return Markup('<data value="{}">{}</data>').format(value, exact)
     return Markup('<data value="{}" title="{}">{}</data>').format(value, exact, short)
+
+
+def counted(text: str, count: int) -> str:
+    """*text* with *count* at its ``%s``, agreeing with it as `hub.plurals` says."""
+    return agreed(text, count) % exact_number(count)
 
 
 def percent(part: float, whole: float) -> str:

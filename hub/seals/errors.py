@@ -78,7 +78,7 @@ class ProofRefusedError(SealNotYoursError):
     """The PIN or the one-time password is wrong; which of the two is not told. The failure is kept."""
 
     code = "seal_proof_wrong"
-    en = "The PIN or the one-time password is not right; {left} more attempt(s)."
+    en = "The PIN or the one-time password is not right. Attempts left: {left}."
     zh = "PIN 码或一次性口令不正确；还可尝试 {left} 次。"
 
 

@@ -314,7 +314,9 @@ def form_of(document: bytes) -> str:
 
 def sealable(file: bytes) -> bytes:
     """What is sealed of any file: a PDF or an OFD itself, of another one its SM3 digest."""
-    return file if file.startswith((b"%PDF", b"PK\x03\x04")) else sm3(file)
+    # Word processors pack their files likewise; an archive says in the clear what the files in it are called.
+    ofd = file.startswith(b"PK\x03\x04") and ROOT.encode() in file
+    return file if ofd or file.startswith(b"%PDF") else sm3(file)
 
 
 def seal_ofd(

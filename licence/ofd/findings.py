@@ -102,7 +102,10 @@ OFD_FINDINGS: Final[dict[str, tuple[str, str]]] = {
         "A text of the document holds a control character (`{where}`). Correct the record.",
         "文档的文本含有控制字符（`{where}`）。请更正记录。",
     ),
-    "ofd_signed_already": ("The OFD is signed already. Seal the unsigned files.", "OFD 已签章。请对未签章的文件签章。"),
+    "ofd_signed_already": (
+        "The OFD is signed already. Seal the file as it was before.",
+        "该 OFD 已签章。请使用签章前的文件。",
+    ),
     "ofd_page_overfull": (
         "The fields do not fit on the page ({where}). Shorten them or use another template.",
         "照面内容超出页面（{where}）。请精简或更换模板。",

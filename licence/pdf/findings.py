@@ -70,9 +70,17 @@ PDF_FINDINGS: Mapping[str, tuple[str, str]] = {
         "印章图像应为每样本 8 位、无调色板、边长不超过 {limit} 像素的 PNG 文件。",
     ),
     "seal_place_unusable": ("The seal's place is not on a page.", "印章位置不在页面之内。"),
+    "pdf_signed_already": (
+        "The PDF is signed already; another signature would break that one. Sign the file as it was before.",
+        "该 PDF 已签章，再次签章会使原签章失效。请使用签章前的文件。",
+    ),
     "pdf_not_sealable": (
-        "The document is signed already or is not of the form that rendering makes. Render it again.",
-        "文档已签章，或不是本系统生成的格式。请重新生成。",
+        "The PDF is damaged, encrypted or packed as cannot be signed here. Export it again, as PDF 1.4 or PDF/A-1.",
+        "该 PDF 已损坏、已加密或压缩方式不支持签章。请在编写该文件的程序中重新导出为 PDF 1.4 或 PDF/A-1。",
+    ),
+    "pdf_page_in_use": (
+        "The PDF has a form, or notes on its first page. Print it into a new PDF, or export it without them.",
+        "该 PDF 含有表单，或首页有批注。请打印为新的 PDF，或去除后重新导出，再签章。",
     ),
     "pdf_signature_long": (
         "The signature is longer than the room kept for it. Shorten the certificate chain.",

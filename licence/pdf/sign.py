@@ -114,11 +114,11 @@ def _open(pdf: bytes) -> tuple[PdfFile, _Numbers]:
         first = file.array(pages.get("Kids"))[:1]
         page = file.dictionary(first[0]) if first else {}
     except FormatError:
-        _refuse()
+        _refuse(pdf)
     if file.sections[0].own or not isinstance(root, Ref) or not isinstance(size, int) or not isinstance(first[0], Ref):
-        _refuse()
+        _refuse(pdf)
     if page.get("Type") != "Page" or "Annots" in page or catalog.keys() & {"AcroForm", "Perms", "DSS"}:
-        _refuse()
+        _refuse(pdf, "pdf_page_in_use")
     return file, _Numbers(size, root, first[0])
 
 
@@ -152,14 +152,14 @@ class _Update:
         """Append dictionary *ref* once more with *entries* after its own."""
         entry = self._file.entry(ref.number)
         if entry is None or entry.container or ref.generation:
-            _refuse()
+            _refuse(self._pdf)
         _, end = self._file.at(entry.offset, ref.number, ref.generation)
         head = re.compile(rb"\d+[\s]+\d+[\s]+obj").match(self._pdf, entry.offset)
         if head is None:
-            _refuse()
+            _refuse(self._pdf)
         own, count = _ENDING.subn(b"", self._pdf[head.end() : end - len(b"endobj")])
         if count != 1:
-            _refuse()
+            _refuse(self._pdf)
         self.add(ref.number, own.strip() + entries + b">>")
 
     def finish(self, number: int, entries: bytes, gap_bytes: int) -> tuple[bytes, bytes]:
@@ -248,7 +248,7 @@ def _numbers(values: tuple[float, ...]) -> bytes:
 
 def _reference(ref: object) -> bytes:
     if not isinstance(ref, Ref):
-        _refuse()
+        raise IssueRefusedError("pdf_not_sealable")
     return b"%d %d R" % (ref.number, ref.generation)
 
 
@@ -262,5 +262,6 @@ def _entry(key: bytes, text: str) -> bytes:
         raise IssueRefusedError("pdf_text_unusable", where=key.decode()) from None
 
 
-def _refuse() -> NoReturn:
-    raise IssueRefusedError("pdf_not_sealable")
+def _refuse(pdf: bytes, code: str = "pdf_not_sealable") -> NoReturn:
+    # A signature says which bytes it covers, once the file is written: so these stand in the clear (§12.8.1).
+    raise IssueRefusedError("pdf_signed_already" if b"/ByteRange" in pdf else code)

@@ -220,8 +220,8 @@ SEAL_FINDINGS: Mapping[str, tuple[str, str]] = {
         "印章宽、高应为 {minimum} 至 {limit} 毫米。",
     ),
     "seal_ofd_without_list": (
-        "The OFD names no list of signatures, so no reader would find a seal in it.",
-        "该 OFD 未声明签名列表，阅读器无法找到所加盖的印章。",
+        "The OFD names no list of signatures, so no reader would find a seal in it. Export it as a PDF instead.",
+        "该 OFD 未声明签名列表，阅读器无法找到所加盖的印章。请改为导出 PDF 后用印。",
     ),
     # The published register.
     "seal_register_form": ("The register of seals is not of its form.", "印章登记册格式有误。"),

@@ -70,10 +70,14 @@ class Watched:
         if response.request.resource_type in {"document", "stylesheet", "script", "image"} and response.ok:
             self.bytes += len(gzip.compress(response.body(), 9))
 
-    def see(self, path):
-        """Go to *path*; the status."""
+    def forget(self):
+        """Begin anew, for a page that a form leads to."""
         self.faults.clear()
         self.bytes = 0
+
+    def see(self, path):
+        """Go to *path*; the status."""
+        self.forget()
         return self.page.goto(f"{self.url}{path}", wait_until="load").status
 
 
@@ -102,34 +106,68 @@ def contexts(chromium, url, members, app):
         yield of
 
 
+def disorder(watched, kind):
+    """What is wrong with the page that is open, which was loaded since `Watched.see` or `Watched.forget`."""
+    (script, lang, *_), page = kind, watched.page
+    found = [fault for fault in watched.faults if "status of" not in fault]
+    if script:
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if wide > 1:
+            found.append(f"{wide} px wider than the screen")
+        if kind in PAIRS[:2] or os.environ.get(EVERY):
+            serious = [
+                f"{one['id']}: {one['nodes'][0]['html'][:200]}"
+                for one in Axe()
+                .run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
+                .response["violations"]
+                if one["impact"] in {"serious", "critical"}
+            ]
+            found += serious
+        if watched.bytes > MOST_BYTES:
+            found.append(f"{watched.bytes:,} bytes")
+    assert page.locator("html").get_attribute("lang") == ("zh-CN" if lang == "zh" else "en")
+    assert page.locator("h1").count() == 1
+    assert page.title().strip()
+    return found
+
+
 @pytest.mark.parametrize(("path", "duty"), list(addresses()), ids=str)
 def test_a_page_is_in_order_however_it_is_looked_at(path, duty, contexts):
     wrong = []
     for kind in KINDS:
-        script, lang, *_ = kind
         watched = contexts(kind, duty)
         status = watched.see(path)
-        page = watched.page
         assert status in {200, 404, 409}, (kind, status)
-        found = [fault for fault in watched.faults if "status of" not in fault]
-        if script:
-            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            if wide > 1:
-                found.append(f"{wide} px wider than the screen")
-            if kind in PAIRS[:2] or os.environ.get(EVERY):
-                serious = [
-                    f"{one['id']}: {one['nodes'][0]['html'][:200]}"
-                    for one in Axe()
-                    .run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
-                    .response["violations"]
-                    if one["impact"] in {"serious", "critical"}
-                ]
-                found += serious
-            if watched.bytes > MOST_BYTES:
-                found.append(f"{watched.bytes:,} bytes")
-        assert page.locator("html").get_attribute("lang") == ("zh-CN" if lang == "zh" else "en")
-        assert page.locator("h1").count() == 1
-        assert page.title().strip()
+        found = disorder(watched, kind)
         if found:
             wrong.append((kind, found))
     assert not wrong
+
+
+PRESSED = "button, select, textarea, input, .govuk-button, .zt-nav, .govuk-back-link, .govuk-pagination a"
+PAPERS = [
+    ("/catalogue", Duty.STAFF),
+    (f"/r/{CODE}", Duty.STAFF),
+    ("/board", Duty.OFFICE),
+    ("/board/GA", Duty.OFFICE),
+    ("/requests", Duty.REVIEWER),
+    ("/grants", Duty.REVIEWER),
+    ("/audit", Duty.AUDITOR),
+    ("/audit/entries/0", Duty.AUDITOR),
+    ("/overview", Duty.LEADER),
+]
+
+
+@pytest.mark.parametrize(("path", "duty"), PAPERS, ids=str)
+def test_on_paper_there_is_nothing_to_press_and_every_number(path, duty, contexts):
+    watched = contexts(PAIRS[0], duty)
+    page, numbers = watched.page, "main :is(data, time, td, dd, h1, .zt-figure, .zt-light)"
+    assert watched.see(path) == 200
+    seen = page.locator(numbers).filter(visible=True).all_inner_texts()
+    page.emulate_media(media="print")
+    try:
+        assert page.locator(PRESSED).filter(visible=True).all_inner_texts() == []
+        assert page.locator(numbers).filter(visible=True).all_inner_texts() == seen
+    finally:
+        page.emulate_media(media="screen")
+    assert any(seen)

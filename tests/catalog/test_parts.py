@@ -91,10 +91,12 @@ def test_every_fault_is_told_with_its_row(list_):
         ("fields", 2),
         ("responsibilities", 0),
     }
-    texts = " ".join(one.fault.text("zh") for one in found)
-    assert "更新周期" in texts
-    english = " ".join(one.fault.text("en") for one in put(list_, rows, lang="en")[1])
-    assert "更新周期" not in english.replace("有空时", "")
+    assert "更新周期" in " ".join(one.text("zh") for one in found)
+    english = " ".join(one.text("en") for one in found)
+    assert "`cadence`" in english
+    assert "更新周期" not in english
+    named = " ".join(one.text("en", lambda table, column: f"{table.key} {column.title}") for one in found)
+    assert "`resources 更新周期`" in named
 
 
 def test_nobody_writes_in_anothers_name(list_):

@@ -2,20 +2,27 @@
 import { createAll, ErrorSummary, SkipLink, Button, CharacterCount } from "govuk-frontend";
 import "htmx.org";
 import "./camera.js";
+import "./wiping.js";
 
 document.body.classList.add("js-enabled", "govuk-frontend-supported");
 for (const component of [ErrorSummary, SkipLink, Button, CharacterCount]) {
   createAll(component);
 }
 
-// "/" goes to the search, as on most sites that people work with all day.
+// A key that something names acts on it: a field gets the focus, all else is clicked. Signs act where nobody types.
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input, textarea, select, [contenteditable]");
-  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-    const search = document.getElementById("search");
-    if (search) {
-      event.preventDefault();
-      search.focus();
+  const typing = event.key.length === 1 && event.target.closest("input, textarea, select, [contenteditable]");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) {
+    return;
+  }
+  const named = document.querySelector(`[aria-keyshortcuts="${CSS.escape(event.key)}"]`);
+  if (named) {
+    event.preventDefault();
+    if (named.matches("input")) {
+      named.focus();
+      named.select();
+    } else {
+      named.click();
     }
   }
 });

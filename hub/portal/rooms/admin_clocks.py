@@ -112,7 +112,7 @@ def put_in_force(visit: Visit) -> Go:
     except CatalogError as error:
         raise _faulty(error) from error
     count = len(done.moves)
-    said = visit.say(f"日历已生效，调整期限 {count} 项。", f"The calendar is in force; {count} clocks were moved.")
+    said = visit.say(f"日历已生效，调整期限 {count} 项。", f"The calendar is in force; clocks moved: {count}.")
     return Go(f"/administration/clocks?year={done.years[-1].year}", said)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from catalog.clock import SHANGHAI
 from hub.authority import KeyStore, changes
-from hub.authority.names import ISSUING, ROOT
+from hub.authority.names import CUSTODIAN, ISSUING, ROOT
 from hub.errors import NotFoundError
 from hub.keysknown import known_keys
 from hub.people import Duty
@@ -164,6 +164,9 @@ def _says(visit: Visit, one: Standing) -> str:
 
 
 def _department(visit: Visit, one: Standing) -> str:
+    """Whose key it is: a department's, or of one of its posts."""
+    if one.kept.name.startswith(CUSTODIAN):
+        return naming.actor(visit, one.kept.name.removeprefix(CUSTODIAN))
     return naming.department(visit, one.kept.department) if one.kept.department else ""
 
 

@@ -10,6 +10,7 @@ import base64
 import functools
 import json
 import re
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
@@ -38,10 +39,12 @@ from hub.errors import HubError, NotFoundError
 from hub.evidence import log_verifier, log_verifiers
 from hub.packing import names_of, pack, places_of
 from hub.people import Duty
+from hub.portal import naming
 from hub.portal.doors import Room
 from hub.portal.errors import FormInvalidError, LogNotSoundError
 from hub.portal.pathdrawing import base64_of, drawing, steps_of
 from hub.portal.visits import Download, Shown
+from hub.portal.words import quoted
 from hub.replaying import VERDICTS
 from hub.witnesses import asking
 
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from audit.searching import Hit
+    from hub.anomalies import Finding
     from hub.portal.doors import Act
     from hub.portal.visits import Answer, Visit
 
@@ -314,7 +318,7 @@ def growth(visit: Visit) -> dict[str, Any]:
     try:
         proof.verify((log_verifier(visit.service.settings),))
     except ProofInvalidError as error:
-        holds, why = False, error.text(visit.lang)
+        holds, why = False, quoted(error.text(visit.lang))
     else:
         holds, why = True, ""
     since, until = visit.query("from"), visit.query("to")
@@ -460,8 +464,18 @@ def anomalies(visit: Visit) -> Shown:
     desk.cover()
     operators = visit.form.has("operators")
     found = look(desk, office.clocks.calendar, Limits(), since=since, until=until, office=office, operators=operators)
-    findings = [{"code": one.code, "text": one.text(visit.lang), "entries": list(one.entries[:20])} for one in found]
+    findings = [{"code": one.code, "text": _told(visit, one), "entries": list(one.entries[:20])} for one in found]
     return Shown({**_anomaly_form(visit), "findings": findings}, "audit-anomalies.html")
+
+
+def _told(visit: Visit, one: Finding) -> str:
+    """A finding with names for who is meant, and behind each what to search the log for."""
+
+    def named(text: str) -> str:
+        return ", ".join(naming.actor_in_text(visit, who) for who in text.split(", "))
+
+    params = tuple((name, named(value) if name == "who" else value) for name, value in one.params)
+    return replace(one, params=params).text(visit.lang)
 
 
 # --- evidence packs -------------------------------------------------------------------------------------------------

@@ -5,12 +5,14 @@ The lights and the rates are `hub.owed`'s. Why somebody paused a resource is tol
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
 from catalog import domains
 from hub.errors import NotFoundError
 from hub.owed import GRAVITY, WORDS, Standing, lines_of, owed, rates, tallies, without_line
+from hub.portal import naming
 from hub.portal.doors import EVERYONE, Room
 from hub.portal.rooms.catalogue import word
 from hub.portal.sheets import sheet
@@ -183,7 +185,7 @@ def _item(visit: Visit, one: Owed) -> dict[str, Any]:
         "light": one.standing.value,
         "tone": TONES[one.standing],
         "word": one.word(visit.lang),
-        "why": one.why(visit.lang, public=visit.known is None),
+        "why": one.why(visit.lang, public=visit.known is None, named=partial(naming.actor_in_text, visit)),
         "clears": one.clears(visit.lang),
         "success": one.success.isoformat() if one.success else None,
         "due": one.due.isoformat() if one.due else None,

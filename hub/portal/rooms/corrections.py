@@ -224,7 +224,7 @@ def _plain(visit: Visit, case: Case, *, whole: bool) -> dict[str, Any]:
         "history": [
             {
                 "at": step.at.isoformat(),
-                "actor": naming.actor(visit, step.actor),
+                "actor": step.actor,
                 "word": visit.say(*STEP_WORDS.get(step.step, (step.step, step.step))),
                 "state_word": state_text(KIND, step.state, visit.lang),
                 "log_index": step.log_index,

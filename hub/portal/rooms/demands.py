@@ -127,7 +127,7 @@ def shown(visit: Visit) -> dict[str, Any]:
         "history": [
             {
                 "at": step.at.isoformat(),
-                "actor": naming.actor(visit, step.actor),
+                "actor": step.actor,
                 "step": visit.say(*STEP_WORDS.get(step.step, (step.step, step.step))),
                 "note": step.note,
                 "log_index": step.log_index,

@@ -20,6 +20,7 @@ from hub.portal import naming, terms
 from hub.portal.doors import Room
 from hub.portal.rooms.lists import changes_of
 from hub.portal.visits import Go
+from hub.portal.words import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,7 +69,7 @@ def overview(visit: Visit) -> dict[str, Any]:
     return {
         "department_name": naming.department(visit, part.department),
         "edited": part.rows != now,
-        "edited_by": naming.actor(visit, part.edited_by) if part.edited_by else "",
+        "edited_by": part.edited_by,
         "revision": part.revision,
         "resources": [
             {
@@ -210,11 +211,17 @@ def _input(visit: Visit, table: Table, column: Column, value: str) -> dict[str, 
 
 
 def _words(visit: Visit, table: Table, column: Column) -> str:
-    known = ATTRIBUTES.get(TABLES[table.key][1], {}).get(column.name)
+    known = ATTRIBUTES.get(TABLES[table.key][1] if table.key in TABLES else "", {}).get(column.name)
     if known is not None:
         return known.words.zh if visit.lang == "zh" else known.words.en[:1].upper() + known.words.en[1:]
     zh, en = WORDS.get(column.name, (column.title, column.name.replace("_", " ")))
     return visit.say(zh, en)
+
+
+def _called(visit: Visit, table: Table, column: Column) -> str:
+    """What a fault calls a column: as the form of its row does, in English with the key that files have."""
+    words = _words(visit, table, column)
+    return words if visit.lang == "zh" else f"{words.partition(' (')[0]} ({column.name})"
 
 
 @ROOM.step("/drafting/{table}/{number}", again=edited, template="drafting-row.html", who=EDITORS)
@@ -223,7 +230,11 @@ def write(visit: Visit) -> Go:
     part, table, form = _read(visit), _table(visit), visit.form
     number = None if visit.path["number"] == "new" else _number(visit, part, table)
     texts = {column.name: form.text(column.name) for column in parts.columns_of(table)}
-    keeping.write(visit.office, part, table.key, number, texts, actor=visit.actor)
+    try:
+        keeping.write(visit.office, part, table.key, number, texts, actor=visit.actor)
+    except keeping.RowEmptyError as error:
+        needed = [_words(visit, table, column) for column in keeping.needed_of(table)]
+        raise keeping.RowEmptyError(needed=", ".join(needed), needed_zh="、".join(needed)) from error
     row = (part.rows[table.key][number] if number is not None else {}) | texts
     after = _part(visit)
     if table is RESOURCES:
@@ -251,7 +262,7 @@ def remove(visit: Visit) -> Go:
 def checked(visit: Visit) -> dict[str, Any]:
     """What the checks say, each fault with the row to mend; without errors, what differs from the list in force."""
     part = _part(visit)
-    done = keeping.check(visit.office, visit.list_, part, lang=visit.lang)
+    done = keeping.check(visit.office, visit.list_, part)
     # Notes on what others keep are not this department's affair; what it breaks there is.
     faults = [one for one in done.faults if one.row >= 0 or one.fault.severity == "error"]
     compared = compare(visit.list_, done.list_ if done.list_ is not None else visit.list_)
@@ -274,7 +285,7 @@ def _fault(visit: Visit, one: PartFault) -> dict[str, Any]:
         "to": f"/drafting/{one.table}/{one.row}" if inside else "",
         "tone": "bad" if wrong else "warn",
         "severity": visit.say("须改正", "to mend") if wrong else visit.say("提示", "note"),
-        "text": one.fault.text(visit.lang),
+        "text": quoted(one.text(visit.lang, lambda table, column: _called(visit, table, column))),
     }
 
 

@@ -121,8 +121,8 @@ def grant_page(visit: Visit) -> dict[str, Any]:
     return {
         **_item(visit, record),
         "grant": grants.plain(record, visit.now, grants.use_of(office.control, grant.id, on=visit.now)),
-        "given_by": naming.actor(visit, record.given_by),
-        "ended_by": naming.actor(visit, record.ended_by) if record.ended_by else "",
+        "given_by": record.given_by,
+        "ended_by": record.ended_by or "",
         "terms": terms.plain(visit, _terms(visit, record), grant.resource),
         "provider_name": naming.department(visit, grants.provider_of(office, grant)),
         "days_left": max(0, -((visit.now - grant.expires) // DAY)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hub.errors import NotFoundError
 from hub.people import Duty
@@ -20,6 +20,19 @@ if TYPE_CHECKING:
     from hub.portal.visits import Visit
 
 ROOM = Room()
+# Where, which page that is, and what each key does there; templates name them in `aria-keyshortcuts`.
+KEYS: Final = (
+    (("Every page", "所有页面"), "", (("/", ("search", "查找")), ("?", ("this list", "查看快捷键")))),
+    (
+        ("Scan instead of paper", "扫码亮证"),
+        "/window",
+        (
+            ("F2", ("to the field for the code", "回到扫码框")),
+            ("F4", ("keep the proof", "留存凭证")),
+            ("Esc", ("clear what is shown", "清除显示内容")),
+        ),
+    ),
+)
 
 
 @ROOM.page("/help", "help.html", who=EVERYONE)
@@ -36,6 +49,14 @@ def helping(visit: Visit) -> dict[str, Any]:
                 "own": one.duty in own,
             }
             for one in sorted(TOURS, key=lambda one: one.duty is not None and one.duty not in own)
+        ],
+        "keys": [
+            {
+                "where": visit.words(where),
+                "page": page,
+                "does": [[key, visit.words(does)] for key, does in keys],
+            }
+            for where, page, keys in KEYS
         ],
         "duties": [
             {

@@ -17,7 +17,7 @@ from hub.people import Duty
 from hub.portal.doors import EVERYONE, Room
 from hub.portal.rooms import following
 from hub.portal.visits import Go
-from hub.seals.cloud import waiting_for
+from hub.seals.asking import waiting_for
 
 if TYPE_CHECKING:
     from hub.cases import Case

@@ -15,11 +15,13 @@ from hub.freshness import LIGHTS, PROMISED
 from hub.loadboard import RUNS, Concern
 from hub.orders import LoadOrder, Mode
 from hub.people import Duty
+from hub.portal import remedies
 from hub.portal.doors import Room
 from hub.portal.errors import FormInvalidError
 from hub.portal.rooms.catalogue import TONES, word
 from hub.portal.sheets import sheet
 from hub.portal.visits import Go
+from hub.portal.words import quoted
 from warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
@@ -247,7 +249,7 @@ def _rejects(visit: Visit, resource: InformationResource) -> dict[str, Any]:
     try:
         found = loadboard.rejected_now(visit.office, resource, limit=REJECTS)
     except WarehouseError as error:
-        return {"rejects": [], "stopped": False, "most": REJECTS, "unreadable": error.text(visit.lang)}
+        return {"rejects": [], "stopped": False, "most": REJECTS, "unreadable": quoted(error.text(visit.lang))}
     return {
         "unreadable": "",
         "stopped": found.stopped,
@@ -287,7 +289,7 @@ def _order(visit: Visit, resource: InformationResource) -> dict[str, Any]:
         wanted = _wanted(asked)
         found = ordering.preview(visit.office, resource, wanted)
     except HubError as error:
-        visit.problem = visit.problem or error.text(visit.lang)
+        visit.problem = visit.problem or remedies.said(error, visit.lang)
         return shown
     cursor_field = resource.field(resource.source.cursor_field)
     window = found.window or ("", "")

@@ -434,6 +434,7 @@ def _head(visit: Visit, plain: Mapping[str, Any], kind: str) -> dict[str, Any]:
         "state_tone": TONES.get(plain["state"], "warn"),
         "open": plain["open"],
         "revision": plain["revision"],
+        "issuer": plain["issuer"],
         "issuer_name": naming.department(visit, plain["issuer"]),
         "kind": plain["kind"],
         "kind_name": (plain["kind_name"] if visit.lang == "zh" else plain["kind_name_en"] or plain["kind_name"])

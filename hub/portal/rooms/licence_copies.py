@@ -156,6 +156,7 @@ def _head(visit: Visit, row: Mapping[str, Any], kind: LicenceKind | None) -> dic
         "identifier": row["identifier"],
         "kind": row["kind"],
         "kind_name": licences.named(visit, kind) if kind is not None else row["kind"],
+        "issuer": kind.issuer if kind is not None else "",
         "issuer_name": naming.department(visit, kind.issuer) if kind is not None else "",
         "state": row["state"],
         "state_name": licences.state_name(visit, row["state"]),

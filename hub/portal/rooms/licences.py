@@ -19,10 +19,11 @@ from hub.licensing.reconcile import FINDINGS
 from hub.licensing.runs import MARK as RUN_MARK
 from hub.licensing.stock import Stock, stock
 from hub.people import Duty
-from hub.portal import naming
+from hub.portal import naming, remedies
 from hub.portal.doors import Room
 from hub.portal.errors import FormInvalidError
 from hub.portal.visits import Go, Shown
+from hub.portal.words import counted
 from licence.errors import IdentifierError
 from licence.identifiers import LicenceIdentifier
 from licence.lifecycle import Action, State
@@ -96,7 +97,7 @@ def catalogue(visit: Visit) -> dict[str, Any]:
             "size": PAGE,
             "address": "",
             "items": [],
-            "missing": error.text(visit.lang),
+            "missing": remedies.said(error, visit.lang),
             "stock": _stock(visit, Stock({})),
             "mine": False,
         }
@@ -409,9 +410,9 @@ def _stock(visit: Visit, found: Stock) -> dict[str, Any]:
 
 def _validity(visit: Visit, kind: LicenceKind) -> str:
     if kind.validity_days is not None:
-        return visit.say(f"{kind.validity_days} 天", f"{kind.validity_days} days")
+        return visit.say(f"{kind.validity_days} 天", counted("%s [day|days]", kind.validity_days))
     if kind.validity_years is not None:
-        return visit.say(f"{kind.validity_years} 年", f"{kind.validity_years} years")
+        return visit.say(f"{kind.validity_years} 年", counted("%s [year|years]", kind.validity_years))
     if kind.validity_until is not None:
         return visit.say(f"至 {kind.validity_until}", f"until {kind.validity_until}")
     if kind.validity_field:
@@ -461,7 +462,7 @@ def _change(visit: Visit, change: Mapping[str, Any]) -> dict[str, Any]:
         "action": visit.words(words),
         "state": state_name(visit, change["state"]),
         "tone": TONES.get(change["state"], "bad"),
-        "by": naming.department(visit, change["by"]),
+        "by": change["by"],
         "officer": change.get("officer", ""),
         "second": change.get("second", ""),
         "reason": change["reason"],

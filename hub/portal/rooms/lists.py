@@ -26,6 +26,7 @@ from hub.portal.doors import Room
 from hub.portal.errors import FormInvalidError
 from hub.portal.rooms.requests import clock, need_duty
 from hub.portal.visits import Download, Go, Shown
+from hub.portal.words import quoted
 from hub.published import list_version, versions
 from hub.publishing import publish_draft
 from hub.requested import progress
@@ -88,7 +89,7 @@ def listed(visit: Visit) -> dict[str, Any]:
                 "version": one.version,
                 "current": one.status == drafts.CURRENT,
                 "published_at": one.published_at.isoformat(),
-                "published_by": naming.actor(visit, one.published_by),
+                "published_by": one.published_by,
                 "entry": one.log_index,
                 "before": before[number] if number < len(before) else "",
             }
@@ -151,7 +152,7 @@ def changes_of(visit: Visit, compared: ListDiff, address: str) -> dict[str, Any]
             {
                 "tone": TONES[one.weight],
                 "weight": visit.words(WEIGHTS[one.weight]),
-                "text": one.text(visit.lang),
+                "text": quoted(one.text(visit.lang)),
                 "departments": [naming.department(visit, code) for code in one.departments],
             }
             for one in found[(page - 1) * CHANGES : page * CHANGES]
@@ -200,7 +201,7 @@ def _fault(visit: Visit, one: Fault) -> dict[str, Any]:
         "to": "",
         "tone": "bad" if wrong else "warn",
         "severity": visit.say("须改正", "to mend") if wrong else visit.say("提示", "note"),
-        "text": one.text(visit.lang),
+        "text": quoted(one.text(visit.lang)),
     }
 
 
@@ -250,7 +251,7 @@ def _draft(visit: Visit, case: Case) -> dict[str, Any]:
         "title": draft.title,
         "state": case.state,
         "state_word": state_text("list", case.state, visit.lang),
-        "drawn_by": naming.actor(visit, by),
+        "drawn_by": by,
         "from_name": naming.department(visit, by.partition(":")[0]),
         "weights": [
             {"name": visit.words(WEIGHTS[Weight(name)]), "count": count} for name, count in draft.counts if count
@@ -278,7 +279,9 @@ def shown(visit: Visit) -> dict[str, Any]:
         "file": draft.file,
         **changes_of(visit, compared, f"/lists/drafts/{case.id}?"),
         "loses": _loses(visit, draft, compared) if case.open else "",
-        "warnings": [{"where": one.where, "text": one.zh if visit.lang == "zh" else one.en} for one in draft.warnings],
+        "warnings": [
+            {"where": one.where, "text": quoted(one.zh if visit.lang == "zh" else one.en)} for one in draft.warnings
+        ],
         "warning_count": draft.warning_count,
         "note": draft.note,
         "objections": [
@@ -296,7 +299,7 @@ def shown(visit: Visit) -> dict[str, Any]:
         "history": [
             {
                 "at": step.at.isoformat(),
-                "actor": naming.actor(visit, step.actor),
+                "actor": step.actor,
                 "word": visit.say(*STEP_WORDS.get(step.step, (step.step, step.step))),
                 "state_word": visit.words(CASE_STATES["list"][step.state]),
                 "note": step.note,

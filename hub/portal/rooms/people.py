@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from catalog.clock import SHANGHAI
-from hub.errors import HubError
+from hub.errors import HubError, NotFoundError
 from hub.people import Duty, passwords
 from hub.people.errors import PersonInvalidError
+from hub.people.register import is_own
+from hub.people.subjects import Subjects
+from hub.portal import naming
 from hub.portal.doors import Room
 from hub.portal.errors import FormInvalidError
 from hub.portal.visits import Go, Shown
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
 ROOM = Room()
 PAGE: Final = 50
+# OpenID Connect Core §2: a subject has at most 255 characters.
+MAX_SUBJECT: Final = 255
 ADMINISTRATORS: Final = frozenset({Duty.ADMINISTRATOR})
 
 
@@ -80,6 +85,7 @@ def person(visit: Visit) -> dict[str, Any]:
         "person_shown": _plain(visit, found, dict(_departments(visit))),
         "duties": _duties(visit, chosen),
         "lent": [visit.words(one.words) for one in sorted(found.lent)],
+        "sign_on": _sign_on(visit, found),
         "delegations": [_plain_delegation(visit, one, found.id) for one in visit.people.delegations(found.id)],
     }
 
@@ -108,6 +114,27 @@ def end_codes(visit: Visit) -> Go:
         "The codes ended; the person sets up new ones at the next signing in.",
     )
     return _back(visit, *said)
+
+
+@ROOM.step("/people/{id}/bind", again=person, template="people-one.html", who=ADMINISTRATORS)
+def bind(visit: Visit) -> Go:
+    """Let a subject of the provider in as this person, instead of the one before."""
+    if visit.sign_on is None:
+        raise NotFoundError
+    subject = visit.form.need("subject", "用户标识", "Subject", most=MAX_SUBJECT)
+    _need_sure(visit)
+    issuer = visit.sign_on.provider.settings.issuer
+    Subjects(visit.people).bind(visit.path["id"], issuer, subject, by=visit.actor)
+    return _back(visit, "已绑定统一身份认证。", "Bound: single sign-on lets this person in.")
+
+
+@ROOM.step("/people/{id}/unbind", again=person, template="people-one.html", who=ADMINISTRATORS)
+def unbind(visit: Visit) -> Go:
+    """Let single sign-on in as this person no more."""
+    _need_sure(visit)
+    if Subjects(visit.people).unbind(visit.path["id"], by=visit.actor):
+        return _back(visit, "已解除绑定，其全部会话已结束。", "Unbound; every session was ended.")
+    return _back(visit, "未绑定，无需解除。", "Nothing was bound.")
 
 
 @ROOM.step("/people/{id}/disable", again=person, template="people-one.html", who=ADMINISTRATORS)
@@ -144,7 +171,7 @@ def delegations(visit: Visit) -> dict[str, Any]:
     colleagues = [one for one in visit.people.find(department=me.department) if one.id != me.id]
     return {
         "duties": [one for one in _duties(visit, chosen) if Duty(one["value"]) in own],
-        "colleagues": [{"id": one.id, "text": f"{one.name} ({one.post})"} for one in colleagues],
+        "colleagues": [{"id": one.id, "text": f"{one.name} ({naming.post(visit, one.post)})"} for one in colleagues],
         "delegations": [_plain_delegation(visit, one, me.id) for one in visit.people.delegations(me.id)],
         "today": visit.now.astimezone(SHANGHAI).date().isoformat(),
     }
@@ -206,6 +233,26 @@ def _plain(visit: Visit, one: Person, names: Mapping[str, str]) -> dict[str, Any
         "tone": tone,
         "state": state,
     }
+
+
+def _sign_on(visit: Visit, one: Person) -> dict[str, Any]:
+    """What single sign-on has to do with a person; *own*: somebody else is to change it."""
+    bound = Subjects(visit.people).binding(one.id)
+    settings = None if visit.sign_on is None else visit.sign_on.provider.settings
+    return {
+        "issuer": "" if settings is None else settings.issuer,
+        "first_use": settings is not None and settings.first_use,
+        "bound": None if bound is None else {"issuer": bound.issuer, "since": bound.since.isoformat()},
+        "own": is_own(visit.actor, one.department, one.post),
+    }
+
+
+def _need_sure(visit: Visit) -> None:
+    """A box that is ticked: sessions of somebody else end. Raises: FormInvalidError."""
+    if not visit.form.has("sure"):
+        raise FormInvalidError(
+            where="Confirmation", where_zh="确认", why="tick the box to confirm", why_zh="请勾选以确认", field="sure"
+        )
 
 
 def _state(visit: Visit, one: Person) -> tuple[str, str]:

@@ -85,7 +85,7 @@ def _recipient(visit: Visit, one: Mapping[str, Any], acknowledged: Mapping[str, 
         "subscriber": one["subscriber"],
         "done": said["done"] if said else "",
         "done_at": said["at"] if said else None,
-        "done_by": naming.actor(visit, said["actor"]) if said else "",
+        "done_by": said["actor"] if said else "",
     }
 
 

@@ -168,7 +168,6 @@ def request(visit: Visit) -> dict[str, Any]:
         "history": [
             {
                 **step,
-                "actor": naming.actor(visit, step["actor"]),
                 "word": visit.say(*STEP_WORDS[step["step"]]) if step["step"] in STEP_WORDS else step["step"],
                 "state_word": state_text(KIND, step["state"], visit.lang),
             }

@@ -136,7 +136,7 @@ def _standing(visit: Visit, found: InformationResource, access: str) -> tuple[st
             to, text = f"/grants/{mine.grant}", visit.say("查看授权", "See the grant")
             said = visit.say("已授权", "Granted")
             if mine.calls_left is not None:
-                said += visit.say(f"，今日剩 {mine.calls_left} 次", f", {mine.calls_left} calls left today")
+                said += visit.say(f"，今日剩 {mine.calls_left} 次", f"; calls left today: {mine.calls_left}")
         case "waiting":
             to, text = f"/requests/{mine.case}", visit.say("查看申请", "See the request")
             said = visit.say("申请办理中", "An application is under way")

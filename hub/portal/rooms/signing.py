@@ -15,7 +15,7 @@ import segno
 from hub.actors import Actor
 from hub.api import offices
 from hub.people import Duty
-from hub.portal import naming
+from hub.portal import naming, remedies
 from hub.portal.doors import Room
 from hub.portal.errors import FormInvalidError
 from hub.portal.rooms.stamping import FORM_BYTES, MAX_FILE_BYTES, document_of, sealed
@@ -23,12 +23,12 @@ from hub.portal.visits import Download, Go, Shown
 from hub.seals.errors import SealUnknownError
 from hub.seals.signers import MIN_PIN
 from hub.seals.words import ACTIVE, APPROVAL_STATES, FORM_NAMES
-from licence.seals.register import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hub.portal.visits import Visit
+    from hub.seals.asking import Keeper
     from hub.seals.signers import Enrolled
 
 ROOM = Room()
@@ -54,6 +54,7 @@ def desk(visit: Visit) -> dict[str, Any]:
     seals, page = offices.seals(visit.request), visit.number("page", 1, least=1, most=10_000)
     me, tab = str(visit.actor), visit.query("tab")
     tab = tab if tab in TABS else TABS[0]
+    keepers = seals.keepers(visit.person.department)
     wanted: dict[str, str] = {"person": me} if tab == "mine" else {"asked_by": me}
     return {
         "tab": tab,
@@ -62,11 +63,9 @@ def desk(visit: Visit) -> dict[str, Any]:
         "page": page,
         "size": PAGE,
         "items": [_request(visit, row) for row in seals.approvals(**wanted, limit=PAGE, offset=(page - 1) * PAGE)],
-        "others": [
-            {"code": row["code"], "custodian": row["custodian"]}
-            for row in seals.find(department=visit.person.department, state=State.IN_USE.value, limit=500)
-            if seals.keeps_own_key(row["custodian"])
-        ],
+        "others": [_keeper(visit, one) for one in keepers if one.trouble is None and one.person != me],
+        "own": [_keeper(visit, one) for one in keepers if one.trouble is None and one.person == me],
+        "unable": [_keeper(visit, one) for one in keepers if one.trouble is not None],
         "registers": visit.has(*REGISTRARS),
         "address": f"/signing?{urlencode({'tab': tab})}&",
     }
@@ -134,6 +133,7 @@ def asking(visit: Visit) -> dict[str, Any]:
     return {
         "code": row["code"],
         "custodian": row["custodian"],
+        "own": row["custodian"] == str(visit.actor),
         "limit_mb": MAX_FILE_BYTES // 1024**2,
         "given": {name: visit.form.text(name)[:500] for name in ("title", "purpose")},
     }
@@ -157,6 +157,8 @@ def ask(visit: Visit) -> Go:
         office=visit.has(Duty.OFFICE),
     )
     said = visit.say("已提出，请签署人在十分钟内办理。", "Asked for; the signer has ten minutes.")
+    if made["person"] == str(visit.actor):
+        said = visit.say("已提出，请在十分钟内签署。", "Asked for; sign within ten minutes.")
     return Go(f"/signing/requests/{made['id']}", said)
 
 
@@ -296,6 +298,11 @@ def _request(visit: Visit, row: Mapping[str, Any]) -> dict[str, Any]:
         "state_name": visit.say(*words),
         "tone": TONES[state],
     }
+
+
+def _keeper(visit: Visit, one: Keeper) -> dict[str, str]:
+    why = "" if one.trouble is None else remedies.said(one.trouble, visit.lang)
+    return {"code": one.code, "custodian": one.person, "why": why}
 
 
 def _pin(visit: Visit) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from hub.errors import HubError, NotFoundError
+from hub.portal import remedies
 from hub.portal.answering import SESSION, SIGN_ON, local_path, status_of
 from hub.portal.doors import EVERYONE, Room
 from hub.portal.errors import SignInFirstError
@@ -112,7 +113,7 @@ def _asked_again(visit: Visit, error: HubError) -> Shown:
     """The page of signing in with what was wrong; what the browser was sent away with is forgotten."""
     if visit.sign_on is None:
         raise error
-    visit.problem = error.text(visit.lang)
+    visit.problem = remedies.said(error, visit.lang)
     return Shown(_plain(visit, "/"), "sign-in.html", status_of(error), {SIGN_ON: None})
 
 

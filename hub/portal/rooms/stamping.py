@@ -13,7 +13,7 @@ from hub.portal.errors import FormInvalidError
 from hub.portal.rooms.seals import PEOPLE, own_seal, plain_seal
 from hub.portal.terms import number
 from hub.portal.visits import Download
-from hub.seals.using import Place, sealable
+from hub.seals.using import Place, form_of, sealable
 from hub.seals.words import DIGEST, OFD, PDF
 
 if TYPE_CHECKING:
@@ -72,12 +72,24 @@ def document_of(visit: Visit) -> bytes:
     """What is to be sealed of the file that was sent: itself, or its digest.
 
     Raises:
-        FormInvalidError: none was sent, or an empty one.
+        FormInvalidError: none was sent, or an empty one, or one that is not what its name says.
     """
     files = visit.form.files.get("file", ())
     if not files or not files[-1].data:
         raise FormInvalidError(where="File", where_zh="文件", why="choose one", why_zh="请选择文件")
-    return sealable(files[-1].data)
+    sent = files[-1]
+    for form in (PDF, OFD):
+        # By its digest it could be signed all the same, and no reader of PDFs would show the seal.
+        suffix = SEALED_AS[form][1]
+        if sent.name.lower().endswith(suffix) and form_of(sealable(sent.data)) != form:
+            kind = form.upper()
+            raise FormInvalidError(
+                where="File",
+                where_zh="文件",
+                why=f"it is named {suffix} and is no {kind}. Export it again; or name it rightly, to sign its digest",
+                why_zh=f"名称为 {suffix}，内容却不是 {kind}。请重新导出；如只签署摘要，请改用与内容相符的文件名",
+            )
+    return sealable(sent.data)
 
 
 def sealed(done: Stamped) -> Download:

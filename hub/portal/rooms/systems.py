@@ -18,7 +18,7 @@ from hub.callerusage import DAYS
 from hub.clients import MAX_OVERLAP, OVERLAP, Rotation, Term
 from hub.credentials import BEARER, CERTIFICATE, ENVIRONMENTS, HMAC, KEY
 from hub.people import Duty
-from hub.portal import naming, samples, terms
+from hub.portal import naming, samples, sendings, terms
 from hub.portal.doors import SYSTEMS, Room
 from hub.portal.errors import FormInvalidError
 from hub.portal.rooms.requests import ALL
@@ -238,7 +238,13 @@ def register(visit: Visit) -> Go:
 @ROOM.step("/systems/{id}/key", again=system, template="system.html", who=OFFICE)
 def add(visit: Visit) -> Go | Shown:
     """Add a credential, in the place of another or beside it; a key that is made now is shown this once."""
-    record, form = _seen(visit), visit.form
+    record = _seen(visit)
+    with sendings.once(visit):
+        return _added(visit, record)
+
+
+def _added(visit: Visit, record: ClientRecord) -> Go | Shown:
+    form = visit.form
     kind = form.text("kind")
     term, rotation = _given(visit, record)
     if kind == BEARER:

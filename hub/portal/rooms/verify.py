@@ -29,6 +29,7 @@ from hub.portal.pictures import can_read, is_picture, texts_in
 from hub.portal.printing import can_print, report_pdf
 from hub.portal.verdicts import DAY, NOW, SIGNING, VERDICTS, page_of, paper_of
 from hub.portal.visits import Download, Shown
+from hub.portal.words import quoted
 from licence.errors import FormatError
 from licence.report import Verdict
 from licence.trust import TrustStore
@@ -173,7 +174,7 @@ def _judged(visit: Visit, sent: Upload, picture: str) -> tuple[dict[str, Any], d
 def _undecided(visit: Visit, sent: Upload, error: HubError | FormatError) -> dict[str, Any]:
     tone, en, zh = VERDICTS[Verdict.INDETERMINATE]
     return {"file_name": sent.name, "picture": "", "tone": tone, "verdict": visit.say(zh, en), "parts": []} | {
-        "why": error.text(visit.lang)
+        "why": quoted(error.text(visit.lang))
     }
 
 
@@ -258,7 +259,7 @@ def _number(visit: Visit, text: str) -> dict[str, Any]:
     try:
         stands = standing_of_number(visit.service.control, text, visit.now)
     except LicenceUnknownError as error:
-        why = problems.unnamed(error.text(visit.lang))
+        why = quoted(problems.unnamed(error.text(visit.lang)))
     else:
         verdict = Verdict.PASSED if stands is Stands.VALID else Verdict.FAILED
         state = stands.value

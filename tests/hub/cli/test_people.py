@@ -113,5 +113,6 @@ def test_a_subject_is_bound_and_let_go_of(shell, monkeypatch):
         monkeypatch.setenv(f"ZHENGTONG_OIDC_{name}", value)
     assert shell("bind", "admin", "--subject", "s-1", "--by", BY, "--json")["login"] == "admin"
     shell("bind", "admin", "--subject", "", "--by", BY, code=2)
+    shell("unbind", "admin", "--by", "RS:system-administrator", code=4)
     shell("unbind", "admin", "--by", BY)
     shell("unbind", "nobody", "--by", BY, code=3)

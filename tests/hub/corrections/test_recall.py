@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import itertools
 import json
+import random
 import threading
 from datetime import timedelta
 
@@ -8,13 +10,17 @@ import pytest
 import sqlalchemy as sa
 
 from audit.entry import Entry
+from audit.errors import StorageFailedError
+from audit.searchindex import SearchIndex
 from catalog.correction import Fault
 from catalog.steps import CaseInvalidError, NotYoursError, StepNotAllowedError
 from hub import corrections, recall
+from hub.answered import ANSWERED
 from hub.control import GrantRow, Notice
 from hub.corrections import Claim
 from hub.errors import ResourceUnknownError
 from hub.invocation import RefusedError
+from hub.keeping.fates import index_file
 from hub.notices import NOTICES, tray
 from hub.recall import Wrong
 from tests.hub.corrections.conftest import CONSUMER, HUB_OFFICE, PERSON, PROVIDER, STRANGER
@@ -116,6 +122,86 @@ def test_words_in_the_facts_are_no_entry_of_the_resource(scene):
         "note.made", actor="MZ", facts={"kind": "invocation.answered", "resource": CODE, "fields": ["name"]}
     )
     assert recall.recipients(scene.office, Wrong(CODE)) == ()
+
+
+def no_index(path, monkeypatch):
+    path.unlink()
+
+
+def no_database(path, monkeypatch):
+    path.write_bytes(b"no database, and long enough to be seen as none" * 100)
+
+
+def cut_index(path, monkeypatch):
+    path.write_bytes(path.read_bytes()[:20_000])
+
+
+def folder_for_index(path, monkeypatch):
+    path.unlink()
+    path.mkdir()
+
+
+def lagging_index(path, monkeypatch):
+    """One that cannot be written, so that it stays behind."""
+
+    def refuse(self):
+        raise StorageFailedError(where=str(path), problem="read-only")
+
+    monkeypatch.setattr(SearchIndex, "extend", refuse)
+
+
+def whole_index(path, monkeypatch):
+    assert path.is_file()
+
+
+@pytest.mark.parametrize(
+    "spoil", [whole_index, lagging_index, no_index, no_database, cut_index, folder_for_index], ids=lambda f: f.__name__
+)
+def test_by_the_index_the_same_is_found_as_by_reading_everything(scene, spoil, monkeypatch):
+    office, evidence, chance = scene.office, scene.office.evidence, random.Random(7)
+
+    def call_many(count):
+        drafts = []
+        for _ in range(count):
+            scene.world.clock.now += timedelta(seconds=chance.choice([0, 1, 60]))
+            kind, code = chance.choice([ANSWERED, "invocation.denied"]), chance.choice([CODE, EMPTY_CODE])
+            facts = {"fields": ["name"], "kind": ANSWERED, "resource": CODE}
+            actor = chance.choice(["RS:window-1", "GA", "XX:desk"])
+            drafts.append(evidence.draft(kind, actor=actor, resource=code, facts=facts))
+        evidence.keep(drafts)
+
+    call_many(600)
+    evidence.publish()
+    assert recall.recipients(office, Wrong(CODE))
+    call_many(40)
+    evidence.publish()
+    call_many(3)
+    spoil(index_file(office.settings.log), monkeypatch)
+    log = [(index, Entry.decode(data)) for index, data in enumerate(evidence.log.entries(0, evidence.log.size))]
+    first, last = log[0][1].at, log[-1][1].at
+    moments = [None, first, first + timedelta(seconds=1), first + (last - first) / 2, last]
+    for code, since, until in itertools.product((CODE, EMPTY_CODE, "x"), moments, moments):
+        read = [
+            index
+            for index, one in log
+            if (one.kind, one.resource) == (ANSWERED, code) and (since or one.at) <= one.at <= (until or one.at)
+        ]
+        assert entries(office, Wrong(code), since, until) == read
+
+
+def test_of_the_log_only_what_the_index_does_not_have_is_read(scene, monkeypatch):
+    office = scene.office
+    log, read = office.evidence.log, []
+    for _ in range(300):
+        office.evidence.append("note.made", actor="MZ", facts={})
+    answered = scene.query().receipt.index
+    office.evidence.publish()
+    entries(office, Wrong(CODE))
+    office.evidence.append("note.made", actor="MZ", facts={})
+    size, whole = log.size, log.entries
+    monkeypatch.setattr(log, "entries", lambda start, end: read.append((start, end)) or whole(start, end))
+    assert entries(office, Wrong(CODE)) == [answered]
+    assert read == [(size - 1, size)]
 
 
 def subscribe(office, **changes):

@@ -84,19 +84,70 @@ def test_a_disk_that_fills_is_seen(office, monkeypatch):
         assert light(office, "disks").tone == tone
 
 
-def test_the_scheduler_lives_while_its_heart_beats(office):
+@pytest.fixture
+def airflow(office):
+    """Airflow's table of jobs, and a function that writes one down as Airflow does: minutes ago."""
+    office.settings.airflow.mkdir()
+    path = office.settings.airflow / "airflow.db"
+    columns = "id INTEGER PRIMARY KEY, job_type, state, start_date, end_date, latest_heartbeat"
+    with sqlite3.connect(path) as database:
+        database.execute(f"CREATE TABLE job ({columns})")
+
+    def add(kind, state, began, beat, ended=None):
+        times = [
+            None if ago is None else (datetime.now(UTC) - timedelta(minutes=ago)).strftime("%Y-%m-%d %H:%M:%S.%f")
+            for ago in (began, ended, beat)
+        ]
+        with sqlite3.connect(path) as database:
+            database.execute(
+                "INSERT INTO job (job_type, state, start_date, end_date, latest_heartbeat) VALUES (?, ?, ?, ?, ?)",
+                (kind, state, *times),
+            )
+
+    return add
+
+
+def test_a_hub_without_an_airflow_of_its_own_is_at_fault_for_nothing(office):
     assert light(office, "airflow").tone == "calm"
-    folder = office.settings.airflow
-    folder.mkdir()
-    with sqlite3.connect(folder / "airflow.db") as database:
-        database.execute("CREATE TABLE job (job_type TEXT, state TEXT, latest_heartbeat TEXT)")
-    assert light(office, "airflow").tone == "warn"
-    for age, tone in ((timedelta(), "good"), (timedelta(hours=1), "bad")):
-        at = (datetime.now(UTC) - age).strftime("%Y-%m-%d %H:%M:%S.%f")
-        with sqlite3.connect(folder / "airflow.db") as database:
-            database.execute("DELETE FROM job")
-            database.execute("INSERT INTO job VALUES ('SchedulerJob', 'running', ?)", (at,))
-        assert light(office, "airflow").tone == tone
+
+
+def test_the_scheduler_lives_while_its_heart_beats(office, airflow):
+    found = light(office, "airflow")
+    assert (found.tone, found.says[0]) == ("warn", "was set up and never started")
+    for kind in ("DagProcessorJob", "SchedulerJob", "TriggererJob"):
+        airflow(kind, "running", 60, 0)
+    # A task is a job as well, of which every one ends.
+    airflow("LocalTaskJob", "success", 50, 40, 40)
+    assert light(office, "airflow").tone == "good"
+
+
+def test_a_scheduler_that_was_stopped_is_told_from_one_that_died(office, airflow):
+    # As `zhengtong demo` leaves them: the triggerer never says that it ended.
+    airflow("DagProcessorJob", "success", 60, 10, 10)
+    airflow("SchedulerJob", "success", 60, 10, 10)
+    airflow("TriggererJob", "running", 59, 11)
+    stopped = light(office, "airflow")
+    assert (stopped.tone, "on purpose" in stopped.says[0], "正常停止" in stopped.says[1]) == ("warn", True, True)
+    assert timedelta(minutes=9) < datetime.now(UTC) - stopped.since < timedelta(minutes=11)
+    # It is started anew, and lives though the triggerer of before is silent.
+    airflow("SchedulerJob", "running", 5, 0)
+    airflow("DagProcessorJob", "running", 5, 0)
+    assert light(office, "airflow").tone == "good"
+    airflow("TriggererJob", "running", 5, 4)
+    found = light(office, "airflow")
+    assert (found.tone, found.says[0]) == ("bad", "died without having been stopped: TriggererJob")
+
+
+@pytest.mark.parametrize(("state", "ended"), [("running", None), ("failed", 8), (None, None)])
+def test_a_scheduler_that_died_is_a_failure(office, airflow, state, ended):
+    airflow("SchedulerJob", "success", 900, 800, 800)
+    airflow("SchedulerJob", state, 60, 9, ended)
+    airflow("TriggererJob", "running", 60, 0)
+    found = light(office, "airflow")
+    assert (found.tone, found.says[0]) == ("bad", "died without having been stopped: SchedulerJob")
+    assert "airflow/logs" in found.clears[0]
+    assert "airflow/logs" in found.clears[1]
+    assert timedelta(minutes=8) < datetime.now(UTC) - found.since < timedelta(minutes=10)
 
 
 def test_what_cannot_be_looked_at_is_bad_and_stops_no_other(office, monkeypatch):

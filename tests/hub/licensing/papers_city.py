@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from catalog.model import Mask, Matter
+from catalog.model import Mask, Matter, Need
 from hub.actors import Actor
 from hub.control import Control
 from hub.evidence import Evidence
@@ -20,7 +20,7 @@ from hub.settings import Settings
 from licence.seals.register import Action
 from licence.seals.structure import V5
 from tests.hub.publishing import publish_list
-from tests.hub.world import EMPTY_CODE, IDS, give, load_people, make_grant, make_list, resource
+from tests.hub.world import CODE, EMPTY_CODE, IDS, give, load_people, make_grant, make_list, resource
 
 MATTER, OTHER_MATTER = "SX001", "SX003"
 FIELDS = ("citizen_id", "name", "birth", "address", "married", "income", "household")
@@ -40,6 +40,15 @@ PEOPLE = [
     (IDS[3], "李四", "1990-01-04", "某街 4 号", "是", "0.10", "H2"),
     (IDS[4], "赵六", "1990-01-05", "北京市西城区某路", "否", "99999999.99", "H2"),
 ]
+# The papers of the relief, by what replaces each: a licence, a call, a call that is not granted, nothing at all.
+NEEDS = (
+    Need(OTHER_MATTER, CODE, ("citizen_id", "name", "address"), ("query",), "居住证复印件"),
+    Need(OTHER_MATTER, CODE, ("citizen_id", "name"), ("query",), "居住证明"),
+    Need(OTHER_MATTER, CODE, ("name", "income"), ("query",), "收入证明"),
+    Need(OTHER_MATTER, CODE, ("household",), ("verify",), "户口簿复印件"),
+    Need(OTHER_MATTER, EMPTY_CODE, ("name",), ("query",), "参保证明"),
+    Need(OTHER_MATTER, CODE, ("married",)),
+)
 _KIND = """
   - code: "11100000000013338W{code}"
     name: {name}
@@ -74,18 +83,18 @@ ISSUER, CONSUMER, STRANGER = Actor("RS", "window-1"), Actor("MZ", "window-2"), A
 ORDER = {"reason": "申领", "ground": "《居住证暂行条例》第九条", "by": "RS:licence-officer"}
 
 
-def city_list():
+def city_list(needs=()):
     people = resource()
     fields = tuple(replace(field, mask=Mask.NONE) for field in people.fields)
     plain = make_list(resources=(replace(people, fields=fields), resource(EMPTY_CODE)))
     line = replace(plain.responsibilities[0], consumers=("RS", "MZ"))
     matters = (*plain.matters, Matter(OTHER_MATTER, "社会救助", "Relief", "MZ"))
-    return replace(plain, responsibilities=(line, *plain.responsibilities[1:]), matters=matters)
+    return replace(plain, responsibilities=(line, *plain.responsibilities[1:]), matters=matters, needs=needs)
 
 
-def found(home, structure=V5):
+def found(home, structure=V5, needs=()):
     """Publish, load, issue, make and authorise the seal; closed again when it returns."""
-    settings, list_ = Settings.at(home), city_list()
+    settings, list_ = Settings.at(home), city_list(needs)
     control, evidence = Control.open(settings), Evidence.open(settings)
     publish_list(settings, control, evidence, list_, by="office")
     now = datetime.now(UTC)

@@ -116,7 +116,7 @@ def test_a_pause_tells_colleagues_who_and_why_and_its_text_is_escaped(signed_in,
     page = browser.see("/board/GA").text
     assert HOSTILE not in page
     assert "&lt;script&gt;" in page
-    assert "GA:engineer-1" in page
+    assert "由 公安局 · 归集运维 1（GA:engineer-1） 暂停归集" in page
     assert browser.json("/board.json?light=paused")["total"] == 1
 
 

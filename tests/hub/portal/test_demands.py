@@ -37,7 +37,8 @@ def test_a_demand_is_claimed_by_who_has_the_data_and_answered(of_department, sig
     assert reviewer.send(f"{demand}/claim", revision=revision).status_code == 303
     now = reviewer.json(f"{demand}.json")
     assert (now["state"], now["possible"]) == ("claimed", ["answer"])
-    assert not now["history"][-1]["actor"].startswith("GA")
+    assert now["history"][-1]["actor"] == "GA:reviewer-9"
+    assert '<span title="GA:reviewer-9">公安局 · 部门审核 9</span>' in reviewer.see(demand).text
     refused = reviewer.send(f"{demand}/answer", outcome="planned", planned_on="soon", revision=now["revision"])
     assert refused.status_code == 422
     assert "2026-07-01" in text_of(refused.text)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from hub.people import Duty
-from hub.portal import glossary
+from hub.portal import glossary, rendering
 from hub.portal.app import doors
 from hub.portal.tours import TOURS
 from tests.hub.portal.browsing import text_of
@@ -57,3 +60,14 @@ def test_the_handbook_holds_all_walks_and_words(browser):
         assert page.count("<ol ") == len(TOURS)
         text = text_of(page)
         assert [one for one in glossary.terms() if getattr(one, word) not in text] == []
+
+
+def test_every_key_that_a_page_names_is_in_the_list_of_keys_and_no_other(browser):
+    page = browser.see("/help", **CHINESE).text
+    # Without scripts it is a link at the foot of each page.
+    assert re.search(r'<a [^>]*href="/help#keys" aria-keyshortcuts="\?"', page)
+    listed = re.findall(r"<kbd>([^<]+)</kbd>", page.split('id="keys"')[1])
+    templates = [file.read_text("utf-8") for file in (Path(rendering.__file__).parent / "templates").iterdir()]
+    named = [key for text in templates for key in re.findall(r'aria-keyshortcuts="([^"]+)"', text)]
+    assert sorted(listed) == sorted(key.replace("Escape", "Esc") for key in named)
+    assert "to the field for the code" in browser.read("/help", **ENGLISH)

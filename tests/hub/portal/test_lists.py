@@ -164,6 +164,35 @@ def test_more_than_a_department_keeps_is_not_kept(of_department, monkeypatch):
 
 
 @pytest.mark.usefixtures("clean")
+def test_faults_call_columns_as_the_forms_do_in_english_with_the_key(of_department):
+    editor, english = of_department("GA", Duty.STAFF), of_department("GA", Duty.STAFF, **{"accept-language": "en"})
+    assert edit(editor, "resources", 0, cadence="whenever", name="").status_code == 303
+    assert "“名称”为空" in editor.read("/drafting/check").replace(" ", "")
+    page = english.read("/drafting/check")
+    assert "“Name (name)” is empty" in page
+    assert "“Update cadence (cadence)”" in page
+    assert "`" not in page
+
+
+@pytest.mark.usefixtures("clean")
+def test_a_row_in_which_nothing_stands_is_not_kept(of_department, service):
+    editor, english = of_department("GA", Duty.STAFF), of_department("GA", Duty.STAFF, **{"accept-language": "en"})
+    before = editor.json("/drafting.json")
+    for table in parts.parts.EDITED:
+        blank = {"revision": before["revision"], "resource": worlds.CODE}
+        refused = editor.send(f"/drafting/{table.key}/new", **blank)
+        assert refused.status_code == 422
+        assert "未填写任何内容" in text_of(refused.text)
+    refused = english.send("/drafting/resources/new", revision=before["revision"], name="  ")
+    assert refused.status_code == 422
+    assert "Nothing was filled in, so nothing was kept. Needed are: Code, Name" in text_of(refused.text)
+    blank = dict.fromkeys(row_of(editor, "resources", 0), "") | {"revision": before["revision"]}
+    assert editor.send("/drafting/resources/0", **blank).status_code == 422
+    assert editor.json("/drafting.json") == before
+    assert editor.send("/drafting/resources/new", revision=before["revision"], name="收养登记").status_code == 303
+
+
+@pytest.mark.usefixtures("clean")
 def test_nobody_edits_or_sends_what_another_keeps(of_department, signed_in):
     editor = of_department("GA", Duty.STAFF)
     assert OTHER not in editor.see("/drafting").text
@@ -266,5 +295,5 @@ def test_the_pages_are_whole_in_english(of_department, signed_in):
         for name in ("示例市", "中文", "另一人", "测试数据主管部门", "人口基础信息", "数据共享责任清单"):
             words = words.replace(name, "")
         # The checks quote the words by which a list writes a cycle.
-        words = re.sub(r"`[^`]*`", "", words)
+        words = re.sub("“[^”]*”", "", words)
         assert not HAN.findall(words), (path, HAN.findall(words))

@@ -144,7 +144,7 @@ def test_the_week_is_told_in_sentences_and_nothing_is_said_of_what_did_not_happe
     told = figures.overview(office)
     by_key = {one.key: one for one in told.changes}
     assert by_key["loads"].zh == "完成归集 2 次，其中失败 1 次。"
-    assert by_key["first"].en == "1 resource(s) were collected for the first time."
+    assert by_key["first"].en == "1 resource was collected for the first time."
     assert by_key["opened"].zh == "新提出事项 5 件。"
     assert by_key["issued"].zh == "签发证照 3 份。"
     assert "fell" not in by_key

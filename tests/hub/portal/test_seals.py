@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
+import zipfile
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -159,6 +161,45 @@ def test_its_keeper_seals_a_pdf_and_an_ofd_and_nobody_else_does(first, second, k
     refused = second.send(f"{kept}/stamp", files=files, purpose="决定")
     assert (refused.status_code, b"%PDF" in refused.content) == (403, False)
     assert first.json(f"{kept}.json")["total"] == size
+
+
+def test_a_file_of_a_word_processor_is_signed_by_its_digest(first, kept):
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as archive:
+        archive.writestr("word/document.xml", "<w/>")
+    done = first.send(f"{kept}/stamp", files={"file": ("a.docx", body.getvalue())}, purpose="决定")
+    assert done.status_code == 200, text_of(done.text)[:300]
+    assert done.headers["content-disposition"].endswith(".ses")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "zh", "en"),
+    [
+        ("a.pdf", "sealed", "请使用签章前的文件", "Sign the file as it was before"),
+        ("a.pdf", b"%PDF-1.7 no", "请在编写该文件的程序中重新导出", "Export it again, as PDF 1.4"),
+        (
+            "a.PDF",
+            b"<html>",
+            "名称为 .pdf，内容却不是 PDF。请重新导出",
+            "named .pdf and is no PDF. Export it again",
+        ),
+        ("a.ofd", b"%PDF-1.7 no", "内容却不是 OFD。请重新导出", "is no OFD. Export it again"),
+    ],
+)
+def test_a_file_that_cannot_be_sealed_says_what_to_do_next(  # noqa: PLR0917 - a table and fixtures by name
+    name, data, zh, en, first, kept
+):
+    if data == "sealed":
+        files = {"file": ("a.pdf", papers.page())}
+        data = first.send(f"{kept}/stamp", files=files, purpose="决定").content
+    before = first.json(f"{kept}.json")["total"]
+    for lang, words in (("zh-CN", zh), ("en", en)):
+        first.client.headers["accept-language"] = lang
+        answer = first.send(f"{kept}/stamp", files={"file": (name, data)}, purpose="决定")
+        assert answer.status_code in {409, 422}
+        assert words in text_of(answer.text)
+    del first.client.headers["accept-language"]
+    assert first.json(f"{kept}.json")["total"] == before
 
 
 def test_a_file_that_is_too_large_is_not_read(first, kept):

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import base64
 import re
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("typst", reason="needs the extra `documents`")
 
+from hub.api import offices
 from hub.authority.keeping import sm2_signs
 from hub.evidence import utc_now
 from hub.people import Duty
+from hub.seals.store import change_signer
 from hub.settings import Settings
 from licence.pdf.read import read_signatures
 from licence.seals import otp
 from licence.seals.algorithms import sm3
+from licence.seals.cloud import MAX_ATTEMPTS
 from licence.suites import SM2_SM3
 from tests.hub.portal.browsing import HAN, text_of
 from tests.hub.portal.test_licences import enter, went  # noqa: F401 - a fixture
@@ -168,6 +172,48 @@ def test_a_request_names_no_person_and_a_document_that_can_be_signed(clerk, seal
     assert clerk.send(path, files=files, title="", purpose="签批").status_code == 422
     assert clerk.send(path, title="批复", purpose="签批").status_code == 422
     assert clerk.send(path, files={"file": ("a.pdf", b"%PDF-1")}, title="批复", purpose="签批").status_code == 422
+
+
+def test_others_are_offered_and_the_own_seal_apart(signer, clerk, enter, seal):  # noqa: F811
+    link = f"/signing/ask/{seal}"
+    of_clerk, of_signer = clerk.json("/signing.json"), signer.json("/signing.json")
+    offered = [{"code": seal, "custodian": "RS:deputy", "why": ""}]
+    assert (of_clerk["others"], of_clerk["own"], of_clerk["unable"]) == (offered, [], [])
+    # To be asked by oneself makes no sense; to sign a document of one's own does, and is what it is called.
+    assert (of_signer["others"], of_signer["own"]) == ([], offered)
+    page = signer.read("/signing")
+    assert "除您以外，本部门没有人" in page
+    assert "签署自己的文件" in page
+    assert "签署自己的文件" not in clerk.read("/signing")
+    assert "签署自己的文件" in signer.read(link)
+    assert '请 <span title="RS:deputy">' in clerk.see(link).text
+    files = {"file": ("a.pdf", papers.page())}
+    mine = went(signer.send(link, files=files, title="签批件", purpose="签批"))
+    assert "已提出，请在十分钟内签署。" in signer.read(mine)
+    assert signer.json(f"{mine}.json")["can_answer"] is True
+    went(signer.send(f"{mine}/decline"))
+    signer.see(mine)
+    nobody = enter("stranger", "MZ", Duty.STAFF).read("/signing")
+    assert "本部门没有人持有在用的签名章。请签署人先在本页设置签名密钥" in nobody
+
+
+def test_whom_the_rule_refuses_is_not_offered_and_the_page_says_why(clerk, seal, app, monkeypatch):
+    files = {"file": ("a.pdf", papers.page())}
+    clock = utc_now() + timedelta(days=3 * 365)
+    office = offices.seals(SimpleNamespace(app=app))
+    with office.control.writing() as connection:
+        change_signer(connection, "RS:deputy", 1, failures=MAX_ATTEMPTS)
+    page = clerk.read("/signing")
+    assert clerk.json("/signing.json")["others"] == []
+    assert "目前没有可以请的签署人，原因见下。" in page
+    assert "因多次验证失败已锁定" in page
+    assert clerk.send(f"/signing/ask/{seal}", files=files, title="批复", purpose="签批").status_code == 409
+    with office.control.writing() as connection:
+        change_signer(connection, "RS:deputy", 1, failures=0)
+    monkeypatch.setattr(office, "clock", lambda: clock)
+    assert "is not within its validity" in clerk.read("/signing", **{"accept-language": "en"})
+    monkeypatch.undo()
+    assert [one["code"] for one in clerk.json("/signing.json")["others"]] == [seal]
 
 
 def test_the_keeper_is_led_to_remote_signing(officer, seal):

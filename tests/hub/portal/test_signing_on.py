@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from audit.entry import Entry
 from hub.people import Duty, Sessions, sessions
-from hub.people.errors import PersonInvalidError
+from hub.people.errors import OwnDutiesError, PersonInvalidError
 from hub.people.provider import LEEWAY_S, MAX_TOKEN_AGE_S, Provider
 from hub.people.signon import ATTEMPT, SignOn
 from hub.people.subjects import Subjects
@@ -192,6 +192,98 @@ def test_ending_a_binding_ends_the_sessions(enter, browser, people, person):
     assert browser.see("/me").status_code == 200
     Subjects(people).unbind(person.id, by=OFFICE)
     assert browser.see("/me").status_code == 303
+
+
+# --- by hand, on the page of a person -------------------------------------------------------------------------------
+
+
+def test_an_administrator_binds_and_unbinds_on_the_persons_page(  # noqa: PLR0917 - fixtures by name
+    enter, browser, signed_in, people, person, service, sign_on, known_as, provider
+):
+    sign_on.provider.settings = replace(known_as, first_use=False)
+    admin, here = signed_in(Duty.ADMINISTRATOR), f"/people/{person.id}"
+    assert admin.json(f"{here}.json")["sign_on"] == {
+        "issuer": provider.url, "first_use": False, "bound": None, "own": False,
+    }  # fmt: skip
+    page = admin.read(here)
+    assert "统一身份认证未绑定" in page
+    assert "解除绑定" not in page
+    # Nothing happens by one click, and what was typed stays.
+    unsure = admin.send(f"{here}/bind", subject='by "hand"')
+    assert unsure.status_code == 422
+    assert "请勾选以确认" in unsure.text
+    assert 'value="by &#34;hand&#34;"' in unsure.text
+    assert admin.send(f"{here}/bind", subject=" ", sure="1").status_code == 422
+    assert admin.send(f"{here}/bind", subject="x" * 256, sure="1").status_code == 422
+    assert Subjects(people).binding(person.id) is None
+
+    assert admin.send(f"{here}/bind", subject='by "hand"', sure="1").headers["location"] == here
+    shown = admin.see(here).text
+    assert f"已绑定：{provider.url}" in text_of(shown)
+    assert "hand" not in shown
+    bound = entries(service, "person.bound")[-1]
+    assert bound.actor == "RS:administrator-1"
+    assert bound.facts == {"person": person.id, "post": "RS:sso-1", "issuer": provider.url}
+    assert enter("another login", subject='by "hand"').status_code == 303
+    assert person.name in browser.read("/me")
+
+    assert admin.send(f"{here}/unbind").status_code == 422
+    assert browser.see("/me").status_code == 200
+    assert admin.send(f"{here}/unbind", sure="1").status_code == 303
+    assert browser.see("/me").headers["location"].startswith("/sign-in")
+    ended = entries(service, "person.unbound")[-1]
+    assert (ended.actor, ended.facts["person"]) == ("RS:administrator-1", person.id)
+    before = len(entries(service, "person.unbound"))
+    assert admin.send(f"{here}/unbind", sure="1").status_code == 303
+    assert "未绑定，无需解除" in admin.read(here)
+    assert len(entries(service, "person.unbound")) == before
+
+
+def test_a_subject_of_somebody_else_is_refused_on_the_page(signed_in, people, person, members, provider, sign_on):  # noqa: PLR0917 - fixtures by name
+    Subjects(people).bind(members[Duty.WINDOW].id, provider.url, "taken", by=OFFICE)
+    answer = signed_in(Duty.ADMINISTRATOR).send(f"/people/{person.id}/bind", subject="taken", sure="1")
+    assert answer.status_code == 422
+    assert "已绑定其他用户" in answer.text
+    assert Subjects(people).binding(person.id) is None
+    Subjects(people).unbind(members[Duty.WINDOW].id, by=OFFICE)
+
+
+def test_nobody_binds_the_own_post(signed_in, people, members, provider, sign_on):
+    me = members[Duty.ADMINISTRATOR]
+    admin, here = signed_in(Duty.ADMINISTRATOR), f"/people/{me.id}"
+    page = admin.see(here).text
+    assert "由其他管理员办理" in page
+    assert f"{here}/bind" not in page
+    refused_ = admin.send(f"{here}/bind", subject="mine", sure="1")
+    assert refused_.status_code == 422
+    assert "应由其他管理员办理" in refused_.text
+    subjects = Subjects(people)
+    assert subjects.binding(me.id) is None
+    subjects.bind(me.id, provider.url, "mine", by=OFFICE)
+    with pytest.raises(OwnDutiesError):
+        subjects.unbind(me.id, by=me.actor)
+    assert subjects.binding(me.id).issuer == provider.url
+    subjects.unbind(me.id, by=OFFICE)
+
+
+@pytest.mark.parametrize("duty", sorted(set(Duty) - {Duty.ADMINISTRATOR}))
+def test_nobody_but_an_administrator_binds(duty, signed_in, people, person, sign_on):
+    visitor = signed_in(duty)
+    for step in ("bind", "unbind"):
+        assert visitor.send(f"/people/{person.id}/{step}", subject="s", sure="1").status_code == 403
+    assert Subjects(people).binding(person.id) is None
+
+
+def test_without_a_provider_a_binding_is_shown_and_ended_and_none_is_made(signed_in, people, person, provider, service):
+    admin, here = signed_in(Duty.ADMINISTRATOR, **{"accept-language": "en"}), f"/people/{person.id}"
+    assert f"{here}/bind" not in admin.see(here).text
+    assert admin.send(f"{here}/bind", subject="s", sure="1").status_code == 404
+    Subjects(people).bind(person.id, provider.url, "s", by=OFFICE)
+    page = admin.read(here)
+    assert f"bound to {provider.url}, since" in page
+    assert "Unbind single sign-on" in page
+    assert admin.send(f"{here}/unbind", sure="1").status_code == 303
+    assert Subjects(people).binding(person.id) is None
 
 
 def test_a_mail_address_counts_once_the_provider_has_proved_it(enter, person, sign_on, known_as):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -42,6 +43,15 @@ def made(service, url):
 def handed_in(client):
     key, _ = generate("ed25519")
     return f"{public_text(key.public)}\r\n{prove_possession(client, key)}\r\n"
+
+
+def shown(visitor, client):
+    """The value of the form as the page shows it now."""
+    return re.search(r'name="sending" value="([\w-]+)"', visitor.see(f"/systems/{client}").text)[1]
+
+
+def add(visitor, client, **form):
+    return visitor.send(f"/systems/{client}/key", sending=shown(visitor, client), **form)
 
 
 def held(service, client):
@@ -93,7 +103,7 @@ def register(office, name="window", environment="production"):
 
 def test_registering_and_handing_in_a_key(office, service):
     client = register(office, environment=SANDBOX)
-    answer = office.send(f"/systems/{client}/key", kind="key", handed_in=handed_in(client), days="30")
+    answer = add(office, client, kind="key", handed_in=handed_in(client), days="30")
     assert answer.status_code == 303, text_of(answer.text)[:400]
     (credential,) = held(service, client)
     assert credential.expires - credential.created == timedelta(days=30)
@@ -104,12 +114,12 @@ def test_registering_and_handing_in_a_key(office, service):
 
 def test_a_secret_is_shown_once_and_kept_nowhere(office, service):
     client = register(office)
-    answer = office.send(f"/systems/{client}/key", kind="bearer")
+    answer = add(office, client, kind="bearer")
     assert answer.status_code == 200
     key = re.search(r"zt_[\w-]{20,}", answer.text)[0]
     assert answer.headers["cache-control"] == "no-store"
     assert service.standing.now().bearer(key) is not None
-    shared = office.send(f"/systems/{client}/key", kind="hmac")
+    shared = add(office, client, kind="hmac")
     secret = re.search(r'id="secret" tabindex="0">([0-9a-f]{32})<', shared.text)[1]
     again = office.see(f"/systems/{client}").text + office.see("/systems").text + office.see("/inbox").text
     assert key not in again
@@ -118,13 +128,63 @@ def test_a_secret_is_shown_once_and_kept_nowhere(office, service):
     assert not any(key.encode() in leaf or secret.encode() in leaf for leaf in log.entries(0, log.size))
 
 
+@pytest.mark.parametrize("kind", ["bearer", "hmac"])
+def test_a_form_that_is_sent_again_makes_no_second_key(kind, office, service):
+    client = register(office)
+    form = {"kind": kind, "sending": shown(office, client)}
+    first = office.send(f"/systems/{client}/key", **form)
+    secret = re.search(r'id="secret" tabindex="0">([^<]+)<', first.text)[1]
+    for lang, said in (("zh-CN", "密钥当时已生成并显示一次，此次未再生成"), ("en", "its key was made and shown once")):
+        office.client.headers["accept-language"] = lang
+        again = office.send(f"/systems/{client}/key", **form)
+        assert again.status_code == 409
+        assert said in text_of(again.text)
+        assert secret not in again.text
+    assert len(held(service, client)) == 1
+    # The page that says so shows another form, and that one is good for another key.
+    fresh = re.search(r'name="sending" value="([\w-]+)"', again.text)[1]
+    assert fresh != form["sending"]
+    assert office.send(f"/systems/{client}/key", kind=kind, sending=fresh).status_code == 200
+    assert len(held(service, client)) == 2
+
+
+def test_of_two_sendings_at_once_one_makes_a_key(office, service):
+    client = register(office)
+    form = {"kind": "bearer", "sending": shown(office, client)}
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: office.send(f"/systems/{client}/key", **form).status_code, range(4)))
+    assert sorted(answers) == [200, 409, 409, 409]
+    assert len(held(service, client)) == 1
+
+
+def test_after_an_error_the_same_form_may_be_sent_again(office, service):
+    client = register(office)
+    value = shown(office, client)
+    assert office.send(f"/systems/{client}/key", kind="bearer", days="x", sending=value).status_code == 422
+    assert office.send(f"/systems/{client}/key", kind="bearer", days="9", sending=value).status_code == 200
+    assert len(held(service, client)) == 1
+
+
+@pytest.mark.parametrize("value", ["", "x" * 41])
+def test_a_form_without_what_our_page_puts_there_makes_no_key(value, office, service):
+    client = register(office)
+    assert office.send(f"/systems/{client}/key", kind="bearer", sending=value).status_code == 403
+    assert held(service, client) == ()
+
+
+def test_what_another_session_was_shown_is_not_used_up(office, signed_in, service):
+    client, other = register(office), signed_in(Duty.OFFICE)
+    form = {"kind": "bearer", "sending": shown(office, client)}
+    assert other.send(f"/systems/{client}/key", **form).status_code == 200
+    assert office.send(f"/systems/{client}/key", **form).status_code == 200
+    assert len(held(service, client)) == 2
+
+
 def test_rotating_leaves_both_for_a_while_and_revoking_ends_one(office, service):
     client = register(office)
-    office.send(f"/systems/{client}/key", kind="key", handed_in=handed_in(client))
+    add(office, client, kind="key", handed_in=handed_in(client))
     (old,) = held(service, client)
-    answer = office.send(
-        f"/systems/{client}/key", kind="key", handed_in=handed_in(client), replaces=old.id, overlap="3"
-    )
+    answer = add(office, client, kind="key", handed_in=handed_in(client), replaces=old.id, overlap="3")
     assert answer.status_code == 303, text_of(answer.text)[:400]
     before, new = sorted(held(service, client), key=lambda one: one.id != old.id)
     assert (new.replaces, (before.expires - service.office.now()).days) == (old.id, 3)
@@ -139,7 +199,7 @@ def test_a_credential_of_another_system_is_none_of_this_one(office, service, mad
     clients.add_bearer(service.office, made[1].id, by=BY)
     foreign = held(service, made[1].id)[0]
     assert office.send(f"/systems/{client}/keys/{foreign.id}/revoke").status_code == 404
-    assert office.send(f"/systems/{client}/key", kind="bearer", replaces=foreign.id).status_code == 404
+    assert add(office, client, kind="bearer", replaces=foreign.id).status_code == 404
     assert held(service, made[1].id)[0].revoked_at is None
 
 
@@ -155,7 +215,7 @@ def test_a_credential_of_another_system_is_none_of_this_one(office, service, mad
 )
 def test_what_cannot_be_is_said_and_what_was_typed_stays(form, said, office, service):
     client = register(office)
-    answer = office.send(f"/systems/{client}/key", **form)
+    answer = add(office, client, **form)
     assert answer.status_code == 422
     assert said in text_of(answer.text)
     assert "<script>alert" not in answer.text
@@ -164,7 +224,7 @@ def test_what_cannot_be_is_said_and_what_was_typed_stays(form, said, office, ser
 
 def test_the_proof_of_another_system_is_refused(office, service, made):
     client = register(office)
-    answer = office.send(f"/systems/{client}/key", kind="key", handed_in=handed_in(made[0].id))
+    answer = add(office, client, kind="key", handed_in=handed_in(made[0].id))
     assert answer.status_code == 422
     assert held(service, client) == ()
 
@@ -172,7 +232,7 @@ def test_the_proof_of_another_system_is_refused(office, service, made):
 def test_signatures_alone_and_ending(office, service):
     client = register(office)
     assert office.send(f"/systems/{client}/signed", signed_only="yes").status_code == 422  # it has no public key
-    office.send(f"/systems/{client}/key", kind="key", handed_in=handed_in(client))
+    add(office, client, kind="key", handed_in=handed_in(client))
     assert office.send(f"/systems/{client}/signed", signed_only="yes").status_code == 303
     assert records.get(service.control, client).signed_only
     assert office.send(f"/systems/{client}/end").status_code == 303

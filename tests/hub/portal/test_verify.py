@@ -214,8 +214,8 @@ def test_a_number_tells_the_state_and_nothing_else(browser, city):
         assert not any(word in answer.text for word in ("张三", "李四", "违法取得", "居住证", *IDS))
     unknown = ask(browser, text="1.2.156.3005.2.NONE")
     assert verdict(unknown) == ("warn", "无法判定")
-    # As the API says it.
-    assert "没有证照 `1.2.156.3005.2.NONE`。请核对证照标识。" in unknown.text
+    # As the API says it, in quotation marks.
+    assert "没有证照 “1.2.156.3005.2.NONE”。请核对证照标识。" in unknown.text
     personal = ask(browser, text=IDS[0])
     assert IDS[0] not in personal.text
 

@@ -12,7 +12,7 @@ from cryptography import x509
 from hub.control import Control
 from hub.evidence import Evidence
 from hub.seals import Seals
-from hub.seals.cloud import waiting_for
+from hub.seals.asking import waiting_for
 from hub.seals.errors import (
     ProofRefusedError,
     SealNotYoursError,

@@ -245,7 +245,30 @@ def test_one_spelling_of_the_signature_value(pdf, edit):
 def test_a_second_signer_does_not_hide_the_first(pdf, world):
     with pytest.raises(IssueRefusedError) as caught:
         p.sealed(world.forestry, pdf)
-    assert caught.value.code == "pdf_not_sealable"
+    assert caught.value.code == "pdf_signed_already"
+
+
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [
+        (b"%PDF-1.7 no", "pdf_not_sealable"),
+        (p.page()[:-40], "pdf_not_sealable"),
+        (p.page() + b"/ByteRange[0 1 2 3]", "pdf_signed_already"),
+    ],
+)
+def test_why_a_file_cannot_be_sealed_is_told_apart(file, code, world):
+    with pytest.raises(IssueRefusedError) as caught:
+        p.sealed(world.forestry, file)
+    assert caught.value.code == code
+
+
+def test_a_page_with_notes_is_not_written_over(world):
+    page = p.page()
+    number = page_number(page)
+    noted = p.update(page, {number: p.current(page, number)[:-2] + b"/Annots[]>>"})
+    with pytest.raises(IssueRefusedError) as caught:
+        p.sealed(world.forestry, noted)
+    assert caught.value.code == "pdf_page_in_use"
 
 
 def test_suite_that_policy_leaves_out_is_refused_by_name(pdf):
