@@ -40,7 +40,7 @@ from catalog.model import (
     ResponsibilityList,
     SourceRef,
 )
-from catalog.raw import Cell, Faults, Place, RawList, Row
+from catalog.raw import Cell, Faults, KnownRow, Place, RawList, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -160,6 +160,8 @@ class _Reader:
 
     def record(self, row: Row) -> Record:
         """The values of a row; those at fault are noted."""
+        if isinstance(row, KnownRow):
+            return Record(row, dict(row.values))
         values: dict[str, Any] = {}
         raw = row.raw
         for name, column, known in self._plan:

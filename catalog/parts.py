@@ -7,7 +7,7 @@ again; put into the list in force it is read and checked like any file. Keeping 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import reduce
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from catalog.build import build
@@ -24,10 +24,10 @@ from catalog.layout import (
     Table,
     written,
 )
-from catalog.raw import Cell, CellRow, Faults, Place, RawList
+from catalog.raw import Cell, CellRow, Faults, KnownRow, Place, RawList
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping
     from datetime import date
 
     from catalog.faults import Fault
@@ -79,9 +79,12 @@ def columns_of(table: Table) -> tuple[Column, ...]:
 
 def part_of(list_: ResponsibilityList, department: str) -> Rows:
     """The rows of *department*, as texts."""
-    own = {one.code for one in list_.resources if one.provider == department}
     return {
-        table.key: [row for row in _texts(list_, table) if _is_own(table, row, department, own)] for table in EDITED
+        table.key: [
+            {column.name: _text(column, values[column.name]) for column in table.columns}
+            for values in _values(list_, table, department, own=True)
+        ]
+        for table in EDITED
     }
 
 
@@ -93,14 +96,14 @@ def put_in(
     Everything of others stays as it is, and so does the order of what stays: rows that say the same give the same list.
     Faults name columns by their attributes; `PartFault.text` says what people call them.
     """
-    own = {one.code for one in list_.resources if one.provider == department}
     tables: dict[str, list[Any]] = {}
     for order, table in enumerate(TABLES):
-        edited = table in EDITED
-        others = [row for row in _texts(list_, table) if not (edited and _is_own(table, row, department, own))]
         # The part's rows keep their numbers from 1; a name of its own tells those of others.
-        tables[table.key] = [_row(row, f"*{table.key}", order, number) for number, row in enumerate(others, 1)]
-        for number, row in enumerate(rows.get(table.key, ()) if edited else (), 1):
+        tables[table.key] = [
+            KnownRow(Place(f"*{table.key}", (order, number), number), values)
+            for number, values in enumerate(_values(list_, table, department, own=False), 1)
+        ]
+        for number, row in enumerate(rows.get(table.key, ()) if table in EDITED else (), 1):
             whole = row | {FIXED: department} if table.column(FIXED) is not None else row
             tables[table.key].append(_row(whole, table.key, order, number))
     cover = {column.name: _text(column, getattr(list_, column.name)) for column in COVER.columns}
@@ -125,29 +128,29 @@ def only_of(old: ResponsibilityList, new: ResponsibilityList, department: str) -
     return rest(old) == rest(new)
 
 
-def _is_own(table: Table, row: RowTexts, department: str, own: set[str]) -> bool:
-    if table.column(FIXED) is not None:
-        return row[FIXED] == department
-    return row["resource"] in own
-
-
-def _texts(list_: ResponsibilityList, table: Table) -> Iterator[RowTexts]:
-    """The rows of a table as the workbook writes them, by attribute."""
+def _values(list_: ResponsibilityList, table: Table, department: str, *, own: bool) -> Iterator[dict[str, Any]]:
+    """The rows of a table as values by attribute: those that *department* keeps, or with *own* false all others."""
+    names = [column.name for column in table.columns]
     if table is CODE_LISTS:
         for codes in list_.code_lists:
             for value, title in codes.items:
                 yield {"code": codes.code, "name": codes.name, "value": value, "title": title}
     elif table.inner:
+        read = attrgetter(*names[1:])
         for resource in list_.resources:
-            for record in getattr(resource, table.inner):
-                yield {"resource": resource.code} | _record(table.columns[1:], record)
+            if (resource.provider == department) == own:
+                for record in getattr(resource, table.inner):
+                    yield dict(zip(names, (resource.code, *read(record)), strict=True))
     else:
+        read = attrgetter(*names)
         for record in getattr(list_, table.key):
-            yield _record(table.columns, record)
+            if (table in EDITED and _keeper(list_, table, record) == department) == own:
+                yield dict(zip(names, read(record), strict=True))
 
 
-def _record(columns: Sequence[Column], record: object) -> RowTexts:
-    return {column.name: _text(column, reduce(getattr, column.name.split("."), record)) for column in columns}
+def _keeper(list_: ResponsibilityList, table: Table, record: Any) -> str:  # noqa: ANN401 - a record of any table
+    provider: str = record.provider if table.column(FIXED) is not None else list_.by_code[record.resource].provider
+    return provider
 
 
 def _text(column: Column, value: Any) -> str:  # noqa: ANN401 - a value of any attribute

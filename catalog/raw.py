@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from catalog.faults import FAULTS, Fault, shown
 
@@ -112,6 +112,33 @@ class CellRow:
         """As `Row.at`."""
         cell = self.cells.get(attribute)
         return cell.place if cell else self.places.get(attribute, self.place)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRow:
+    """A row of a list that was read before: its *values* by attribute, which are judged with those of other rows."""
+
+    place: Place
+    values: Mapping[str, Any]
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """As `Row.absent`."""
+        return frozenset()
+
+    def raw(self, _attribute: str) -> None:
+        """As `Row.raw`."""
+
+    def cell(self, _attribute: str) -> None:
+        """As `Row.cell`."""
+
+    def called(self, attribute: str) -> str:
+        """As `Row.called`."""
+        return attribute
+
+    def at(self, _attribute: str) -> Place:
+        """As `Row.at`."""
+        return self.place
 
 
 @dataclass(slots=True)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from catalog import parts
 from catalog.diff import compare
+from catalog.load import load_report
 from tests.hub.world import CODE, EMPTY_CODE, make_list, resource
 
 OTHER = "306010/000003"
+DEMO = Path(__file__).parents[2] / "demo" / "responsibilities.yaml"
 
 
 @pytest.fixture
@@ -122,3 +125,12 @@ def test_what_is_others_is_told_apart(list_):
     assert not parts.only_of(list_, replace(list_, title="另一份"), "GA")
     assert not parts.only_of(list_, replace(list_, resources=list_.resources[::2]), "GA")
     assert parts.only_of(list_, replace(list_, resources=list_.resources[:2]), "GA")
+
+
+def test_what_others_keep_is_judged_as_in_a_file():
+    report = load_report(DEMO)
+    whole = report.list_
+    for department in {one.provider for one in whole.resources}:
+        built, found = put(whole, parts.part_of(whole, department), department)
+        assert built == whole
+        assert sorted(one.fault.code for one in found) == sorted(fault.code for fault in report.faults)

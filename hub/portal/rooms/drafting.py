@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from catalog import cells, parts
 from catalog.attributes import ATTRIBUTES
-from catalog.diff import compare
 from catalog.layout import FIELDS, PROHIBITIONS, QUALITY, RESOURCES, RESPONSIBILITIES, Column, Form, Table
 from hub import drafts
 from hub import parts as keeping
@@ -262,17 +261,16 @@ def remove(visit: Visit) -> Go:
 def checked(visit: Visit) -> dict[str, Any]:
     """What the checks say, each fault with the row to mend; without errors, what differs from the list in force."""
     part = _part(visit)
-    done = keeping.check(visit.office, visit.list_, part)
+    seen = keeping.look(visit.office, visit.list_, part)
     # Notes on what others keep are not this department's affair; what it breaks there is.
-    faults = [one for one in done.faults if one.row >= 0 or one.fault.severity == "error"]
-    compared = compare(visit.list_, done.list_ if done.list_ is not None else visit.list_)
+    faults = [one for one in seen.faults if one.row >= 0 or one.fault.severity == "error"]
     return {
-        "sound": done.list_ is not None,
+        "sound": seen.sound,
         "errors": sum(one.fault.severity == "error" for one in faults),
         "faults": [_fault(visit, one) for one in faults[:FAULTS]],
         "faults_more": max(0, len(faults) - FAULTS),
         "revision": part.revision,
-        **changes_of(visit, compared, "/drafting/check?"),
+        **changes_of(visit, seen.differs, "/drafting/check?"),
     }
 
 

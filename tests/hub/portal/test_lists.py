@@ -297,3 +297,20 @@ def test_the_pages_are_whole_in_english(of_department, signed_in):
         # The checks quote the words by which a list writes a cycle.
         words = re.sub("“[^”]*”", "", words)
         assert not HAN.findall(words), (path, HAN.findall(words))
+
+
+def test_the_same_rows_are_checked_once(service, clean, monkeypatch):
+    office, list_ = service.office, service.standing.now().list
+    asked = []
+    put_in = parts.parts.put_in
+    monkeypatch.setattr(parts.parts, "put_in", lambda *args, **named: asked.append(args) or put_in(*args, **named))
+    parts._seen.cache_clear()
+    part = parts.get(office, list_, "GA")
+    first = parts.look(office, list_, part)
+    assert parts.look(office, list_, part) is first
+    assert len(asked) == 1
+    number = next(n for n, row in enumerate(part.rows["resources"]))
+    parts.write(office, part, "resources", number, {"abstract": "另一摘要"}, actor=Actor("GA", "clerk"))
+    edited = parts.look(office, list_, parts.get(office, list_, "GA"))
+    assert len(asked) == 2
+    assert len(edited.differs.changes) == len(first.differs.changes) + 1
