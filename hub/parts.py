@@ -131,6 +131,15 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class _Standing:
+    """Of what a part is taken: the *version* of the list says all of it."""
+
+    version: str
+    department: str
+    list_: ResponsibilityList = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class _Question:
     """What the answer of a check depends on: the *version* of the list, the *digest* of the part's rows, the day."""
 
@@ -148,11 +157,21 @@ def get(office: Office, list_: ResponsibilityList, department: str) -> Part:
     with office.control.reading() as connection:
         row = connection.execute(query).one_or_none()
     if row is None:
-        return Part(department, list_.version, parts.part_of(list_, department))
+        return Part(department, list_.version, standing(list_, department))
     rows = {table.key: list(row.rows.get(table.key, ())) for table in parts.EDITED}
     # What was published as it was sent is where further edits begin.
-    base = list_.version if rows == parts.part_of(list_, department) else row.base
+    base = list_.version if rows == standing(list_, department) else row.base
     return Part(department, base, rows, int(row.revision), row.edited_by)
+
+
+def standing(list_: ResponsibilityList, department: str) -> Rows:
+    """The part of *department* in *list_*, as `catalog.parts.part_of`; kept, so not to be changed."""
+    return _standing(_Standing(list_.version, department, list_))
+
+
+@lru_cache(maxsize=SEEN_KEPT)
+def _standing(asked: _Standing) -> Rows:
+    return parts.part_of(asked.list_, asked.department)
 
 
 def write(office: Office, part: Part, table: str, number: int | None, texts: RowTexts, *, actor: Actor) -> None:

@@ -61,7 +61,7 @@ _LONG: Final = frozenset({"abstract", "share_condition", "share_ground", "ground
 @ROOM.page("/drafting", "drafting.html", who=EDITORS)
 def overview(visit: Visit) -> dict[str, Any]:
     """The part of the visitor's department as it is being edited, and where what was sent stands."""
-    part, now = _part(visit), parts.part_of(visit.list_, visit.person.department)
+    part, now = _part(visit), keeping.standing(visit.list_, visit.person.department)
     case = keeping.sent(visit.office, part.department)
     rows = part.rows[RESOURCES.key]
     before = {row["code"] for row in now[RESOURCES.key]}
