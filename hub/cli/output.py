@@ -78,6 +78,7 @@ _EXITS_OF_CODE = {
     "sign_in_refused": NOT_PERMITTED,
     "code_refused": NOT_PERMITTED,
     "sign_in_first": NOT_PERMITTED,
+    "form_sent_before": CONFLICT,
     "settle_first": NOT_PERMITTED,
     "duty_missing": NOT_PERMITTED,
     "sign_in_waits": TRY_AGAIN,
