@@ -116,12 +116,20 @@ def _key(path):
 
 def _answers(port, pid):
     end = time.monotonic() + START_S
-    while time.monotonic() < end and Path(f"/proc/{pid}/fd/0").exists():
+    while time.monotonic() < end and _lives(pid):
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as connection:
             if connection.recv(8).startswith(b"SSH-2.0"):
                 return True
         time.sleep(0.05)
     return False
+
+
+def _lives(pid):
+    """Whether it has files open: one that ended and is waited for has none. The shell closes its input for a moment."""
+    try:
+        return any(Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False
 
 
 @contextmanager
