@@ -7,6 +7,7 @@ page is asked for by somebody whose duty it is for, over HTTP, by one client aft
 - page_ms: milliseconds of a page, 95th percentile over all pages and requests. Peer: the same answer as bytes from
   memory, by the same server: what HTTP itself takes.
 - slowest_ms: the page with the highest 95th percentile, which is named.
+- first_ms: the page whose first request takes longest, which is named: what it then keeps is not there yet.
 - page_kb: KB of the heaviest page with its style sheet and script, packed by gzip. Peer: 394, a single-page
   application with the same catalogue, built for the trial before the choice (docs/adr/0030-the-portal.md); a constant.
 - paint_ms: milliseconds until Chromium has painted something of the page (first contentful paint), nothing kept from
@@ -126,6 +127,7 @@ def _measure(settings: Settings, requests: int) -> dict[str, Any]:
 
 def _ask(client: httpx.Client, sessions: Sessions, requests: int, code: str) -> dict[str, Any]:
     times: dict[str, list[float]] = {}
+    firsts: dict[str, float] = {}
     kilobytes: dict[str, float] = {}
     assets = sum(
         len(gzip.compress(data, 9)) for name, (data, _) in static_files().items() if name.startswith("portal.")
@@ -141,6 +143,8 @@ def _ask(client: httpx.Client, sessions: Sessions, requests: int, code: str) -> 
             took = time.perf_counter() - begin
             if number:  # The first fills what a running portal has full.
                 times.setdefault(path, []).append(took * 1000)
+            else:
+                firsts[path] = took * 1000
         if answer.status_code != httpx.codes.OK:
             raise SystemExit(f"bench: {path} answers {answer.status_code}; numbers would mean nothing")
         kilobytes[path] = (len(gzip.compress(answer.content, 9)) + assets) / 1024
@@ -154,10 +158,12 @@ def _ask(client: httpx.Client, sessions: Sessions, requests: int, code: str) -> 
         middle = statistics.median(found)
         print(f"{path:<44}{middle:>8.1f} ms {tail[path]:>8.1f} ms (95 %) {kilobytes[path]:>7.1f} KB", flush=True)
     every = _p95([one for found in times.values() for one in found])
+    first = max(times, key=firsts.__getitem__)
     slowest, heaviest = max(tail, key=tail.__getitem__), max(kilobytes.values())
     return {
         "page_ms": _row(every, {"bytes from memory": _p95(bare)}, every / _p95(bare), "ms"),
         "slowest_ms": {**_row(tail[slowest], {}, None, "ms"), "page": slowest},
+        "first_ms": {**_row(firsts[first], {}, None, "ms"), "page": first},
         "page_kb": _row(heaviest, {"single-page application (trial)": SPA_KB}, SPA_KB / heaviest, "KB"),
     }
 

@@ -98,8 +98,7 @@ class Names:
 
     def release(self, name: str) -> None:
         """Nothing came of the call of *name*: another may take it at once."""
-        with self._control.writing() as connection:
-            connection.execute(sa.delete(NamedCall).where(NamedCall.name == name, NamedCall.log_index.is_(None)))
+        release(self._control, name)
 
 
 def take_sending(control: Control, name: str, at: datetime) -> bool:
@@ -112,10 +111,10 @@ def take_sending(control: Control, name: str, at: datetime) -> bool:
         return insert_once(connection, NamedCall, {"name": name, "request": name, "begun": at})
 
 
-def release_sending(control: Control, name: str) -> None:
-    """Nothing came of the sending that took *name*: the form may be sent again."""
+def release(control: Control, name: str) -> None:
+    """Nothing came of the call or the sending that took *name*: another may take it at once."""
     with control.writing() as connection:
-        connection.execute(sa.delete(NamedCall).where(NamedCall.name == name))
+        connection.execute(sa.delete(NamedCall).where(NamedCall.name == name, NamedCall.log_index.is_(None)))
 
 
 def name_of(text: str) -> str:

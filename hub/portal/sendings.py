@@ -10,7 +10,7 @@ import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from hub.once import release_sending, take_sending
+from hub.once import release, take_sending
 from hub.portal.errors import ForeignFormError, SentBeforeError
 
 if TYPE_CHECKING:
@@ -48,5 +48,5 @@ def once(visit: Visit) -> Iterator[None]:
     try:
         yield
     except Exception:
-        release_sending(visit.office.control, name)
+        release(visit.office.control, name)
         raise
