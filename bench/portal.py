@@ -136,9 +136,9 @@ def _ask(client: httpx.Client, sessions: Sessions, requests: int, code: str) -> 
         client.cookies.set("zhengtong", sessions.enter(sessions.people.get(f"{duty.value}.one").id).cookie)
         # The first fills what a running portal has full.
         begin = time.perf_counter()
-        found = client.get(path).status_code
+        status = client.get(path).status_code
         first_ms = (time.perf_counter() - begin) * 1000
-        if found == httpx.codes.NOT_FOUND:
+        if status == httpx.codes.NOT_FOUND:
             print(f"left out: {path} (the reference city has no such catalogue)", file=sys.stderr)
             continue
         firsts[path] = first_ms
